@@ -1,0 +1,126 @@
+"""What an administrator sets: [MS-SMB2] 3.3.1.5's configured globals, shares, interfaces and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntFlag
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.tree_connect import ShareType
+
+if TYPE_CHECKING:
+    from smbtorture_py.auth.acceptor import AccountDatabase
+    from smbtorture_py.server.storage import Storage
+
+IPC_SHARE: Final = "IPC$"
+"""The share of named pipes that every server has ([MS-SMB2] 3.3.1.6)."""
+
+_MEBIBYTE: Final = 1024 * 1024
+_GIGABIT: Final = 1_000_000_000
+
+
+class Encryption(Enum):
+    """Whether the server encrypts: not at all, when asked, or always ([MS-SMB2] 3.3.1.5 IsEncryptionSupported, EncryptData)."""
+
+    OFF = "off"
+    ENABLED = "enabled"
+    REQUIRED = "required"
+
+
+class InterfaceCapability(IntFlag):
+    """Capability of a NETWORK_INTERFACE_INFO ([MS-SMB2] 2.2.32.5)."""
+
+    NONE = 0
+    RSS_CAPABLE = 0x00000001
+    RDMA_CAPABLE = 0x00000002
+
+
+@dataclass(slots=True, frozen=True)
+class NetworkInterface:
+    """One address of one interface as FSCTL_QUERY_NETWORK_INTERFACE_INFO reports it; `link_speed` in bits a second."""
+
+    index: int
+    address: IPv4Address | IPv6Address
+    link_speed: int = _GIGABIT
+    rss: bool = True
+    rdma: bool = False
+
+    @property
+    def capability(self) -> InterfaceCapability:
+        """The Capability field these settings make."""
+        rss = InterfaceCapability.RSS_CAPABLE if self.rss else InterfaceCapability.NONE
+        rdma = InterfaceCapability.RDMA_CAPABLE if self.rdma else InterfaceCapability.NONE
+        return rss | rdma
+
+
+@dataclass(slots=True)
+class ShareConfig:
+    """One share ([MS-SMB2] 3.3.1.6): its name, what it serves (None for IPC$), and its flags."""
+
+    name: str
+    storage: Storage | None = None
+    share_type: ShareType = ShareType.DISK
+    encrypt_data: bool = False
+    read_only: bool = False
+    no_access: bool = False
+    """Nobody may connect: TREE_CONNECT is refused."""
+    denied_users: frozenset[str] = frozenset()
+    """Lower-case names of users who may not connect."""
+    is_continuously_available: bool = False
+    is_cluster: bool = False
+    is_scale_out: bool = False
+    force_level2_oplock: bool = False
+    max_clients: int | None = None
+
+
+@dataclass(slots=True)
+class ServerConfig:
+    """Everything configured; defaults are a multichannel 3.1.1 server that signs and encrypts when asked."""
+
+    accounts: AccountDatabase
+    shares: list[ShareConfig] = field(default_factory=list)
+    allow_guest: bool = False
+    """An unknown user is let in as guest."""
+    allow_anonymous: bool = True
+    """AllowAnonymousAccess: an anonymous session may be set up."""
+    minimum_dialect: Dialect = Dialect.SMB_2_0_2
+    maximum_dialect: Dialect = Dialect.SMB_3_1_1
+    smb1_negotiate: bool = True
+    """Answer an SMB1 negotiate that offers SMB2 dialects ([MS-SMB2] 3.3.5.3)."""
+    require_message_signing: bool = False
+    encryption: Encryption = Encryption.ENABLED
+    reject_unencrypted_access: bool = True
+    ciphers: tuple[Cipher, ...] = (
+        Cipher.AES_128_GCM, Cipher.AES_128_CCM, Cipher.AES_256_GCM, Cipher.AES_256_CCM,
+    )  # fmt: skip
+    signing_algorithms: tuple[SigningAlgorithm, ...] = (
+        SigningAlgorithm.AES_GMAC, SigningAlgorithm.AES_CMAC, SigningAlgorithm.HMAC_SHA256,
+    )  # fmt: skip
+    multichannel: bool = True
+    """IsMultiChannelCapable."""
+    leasing: bool = True
+    directory_leasing: bool = True
+    persistent_handles: bool = False
+    interfaces: list[NetworkInterface] = field(default_factory=list)
+    max_channels: int = 32
+    """Channels one session may have; one more is refused."""
+    max_transact_size: int = 8 * _MEBIBYTE
+    max_read_size: int = 8 * _MEBIBYTE
+    max_write_size: int = 8 * _MEBIBYTE
+    max_credits: int = 8192
+    """Credits one connection may hold at a time."""
+    max_async: int = 512
+    """Requests one connection may have pending; one more fails with INSUFFICIENT_RESOURCES."""
+    session_timeout: float | None = None
+    """Seconds after which a session expires and must be authenticated again; None for never."""
+    server_guid: bytes = bytes(range(16))
+    netbios_name: str = "REFERENCE"
+    dns_domain: str = "reference.test"
+    require_secure_negotiate: bool = True
+    """Serve FSCTL_VALIDATE_NEGOTIATE_INFO."""
+    server_side_copy_max_chunks: int = 256
+    server_side_copy_max_chunk_size: int = _MEBIBYTE
+    server_side_copy_max_data_size: int = 16 * _MEBIBYTE

@@ -1,0 +1,127 @@
+"""Request and Reply: what a handler is given and what it gives back ([MS-SMB2] 3.3.1.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from smbtorture_py.wire.codec import Body
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.chain import Chain
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.open import Open
+    from smbtorture_py.server.session import Session
+    from smbtorture_py.server.tree_connect import TreeConnect
+    from smbtorture_py.wire.create import FileId
+    from smbtorture_py.wire.message import Message
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a handler answers: a status, and the body; without a body the pipeline builds an ERROR response.
+
+    `error_data` is the ErrorData of that ERROR response (2.2.2). `after` runs once the response has been sent, for
+    what the text puts after it (closing a connection, removing a session).
+    """
+
+    status: Status
+    body: Body | None = None
+    error_data: bytes = b""
+    after: Callable[[float], None] | None = None
+
+
+class Pending(Enum):
+    """The type of `PENDING`."""
+
+    PENDING = auto()
+
+
+PENDING: Final = Pending.PENDING
+"""A handler returns this (by `return request.pend(...)`) when it will answer later with `request.complete`."""
+
+Outcome: TypeAlias = Reply | Pending
+
+OnCancel: TypeAlias = Callable[[float], None]
+"""Called with `now` when the client cancels the request or its connection is lost; it must complete the request."""
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One request being processed."""
+
+    connection: Connection
+    message: Message
+    chain: Chain
+    """The compound the request came in (of one request, most often)."""
+    receive_time: float
+    is_encrypted: bool = False
+    transform_session_id: int = 0
+    is_signed: bool = False
+    """The signature was there and right."""
+    compress_reply: bool = False
+    session: Session | None = None
+    tree_connect: TreeConnect | None = None
+    open: Open | None = None
+    file_id: FileId | None = None
+    """The FileId used or generated; what a related request inherits. CREATE sets it."""
+    async_id: int = 0
+    on_cancel: OnCancel | None = None
+    is_done: bool = False
+
+    @property
+    def header(self) -> Header:
+        """The request's header as received."""
+        return self.message.header
+
+    @property
+    def body(self) -> Body:
+        """The decoded body."""
+        return self.message.body
+
+    @property
+    def command(self) -> Command:
+        """The command; the pipeline has checked that it exists."""
+        return Command(self.header.command)
+
+    @property
+    def is_replay(self) -> bool:
+        """SMB2_FLAGS_REPLAY_OPERATION was set."""
+        return self.header.has(HeaderFlags.REPLAY_OPERATION)
+
+    @property
+    def is_related(self) -> bool:
+        """SMB2_FLAGS_RELATED_OPERATIONS was set and this is not the first of its compound."""
+        return self.header.has(HeaderFlags.RELATED_OPERATIONS)
+
+    def require_session(self) -> Session:
+        """The session, for handlers that the pipeline only calls with one."""
+        if self.session is None:
+            raise AssertionError("the pipeline verified a session for this command")
+        return self.session
+
+    def require_tree(self) -> TreeConnect:
+        """The tree connect, for handlers that the pipeline only calls with one."""
+        if self.tree_connect is None:
+            raise AssertionError("the pipeline verified a tree connect for this command")
+        return self.tree_connect
+
+    def find_open(self, file_id: FileId, now: float) -> Open | None:
+        """Look the open up as 3.3.5.x says (session's table, then FileId.Persistent); None where there is none.
+
+        In a related compound the FileId of the previous request replaces `file_id` (3.3.5.2.7.2).
+        """
+        return self.chain.find_open(self, file_id, now)
+
+    def pend(self, on_cancel: OnCancel) -> Pending:
+        """Make this request asynchronous (3.3.4.2); the pipeline sends the interim response when it gets PENDING."""
+        self.connection.register_async(self, on_cancel)
+        return PENDING
+
+    def complete(self, reply: Reply, now: float) -> None:
+        """Send the final response of a request that is pending; does nothing if it was completed already."""
+        self.connection.complete_async(self, reply, now)

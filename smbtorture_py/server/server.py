@@ -1,0 +1,121 @@
+"""Server: the globals of [MS-SMB2] 3.3.1.5, where connections begin and where timers run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.server import timers
+from smbtorture_py.server.composition import compose
+from smbtorture_py.server.config import IPC_SHARE, ServerConfig, ShareConfig
+from smbtorture_py.server.connection import MAX_FRAME, Connection
+from smbtorture_py.server.parts import Parts
+from smbtorture_py.server.policies import Policies
+from smbtorture_py.server.session import Session
+from smbtorture_py.server.transport import Entropy, Transport
+from smbtorture_py.server.tree_connect import Share
+from smbtorture_py.wire.framing import FrameReader
+from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.tree_connect import ShareType
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.open import Open
+
+_SESSION_ID_SIZE: Final = 8
+
+
+@dataclass(slots=True)
+class Client:
+    """An entry of GlobalClientTable ([MS-SMB2] 3.3.1.16)."""
+
+    client_guid: bytes
+    dialect: Dialect
+
+
+class Server:
+    """A server core: give it connections and time, it answers.
+
+    Fields follow [MS-SMB2] 3.3.1.5; policies decide what the text leaves open, parts keep state.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        policies: Policies | None = None,
+        parts: Parts | None = None,
+        *,
+        entropy: Entropy,
+        now: float,
+    ) -> None:
+        self.config = config
+        self.policies = policies if policies is not None else Policies()
+        self.parts = parts if parts is not None else Parts()
+        self.entropy = entropy
+        self.server_guid = config.server_guid
+        self.server_start_time = now
+        self.global_session_table: dict[int, Session] = {}
+        self.global_open_table: dict[int, Open] = {}
+        """By persistent file id."""
+        self.global_client_table: dict[bytes, Client] = {}
+        self.connection_list: list[Connection] = []
+        self.share_list: dict[str, Share] = {}
+        """By lower-case name."""
+        for share in config.shares:
+            self.share_list[share.name.casefold()] = Share(share)
+        self.share_list.setdefault(
+            IPC_SHARE.casefold(), Share(ShareConfig(name=IPC_SHARE, share_type=ShareType.PIPE))
+        )
+        self._next_global_id = 1
+
+    @classmethod
+    def compose(
+        cls, config: ServerConfig, policy: str = "specification", defects: Sequence[str] = (), *, entropy: Entropy, now: float
+    ) -> Server:
+        """Make a server of a named policy with the named defects; raises KeyError for names that do not exist."""
+        policies, parts = compose(policy, defects)
+        return cls(config, policies, parts, entropy=entropy, now=now)
+
+    def accept(
+        self, transport: Transport, local: tuple[str, int], remote: tuple[str, int], now: float
+    ) -> Connection:
+        """Take an incoming connection (3.3.5.1); the caller drives the callbacks of what this returns."""
+        connection = Connection(
+            server=self,
+            transport=transport,
+            local_address=local,
+            client_address=remote,
+            creation_time=now,
+            command_sequence_window=self.parts.command_sequence_window(),
+            reader=FrameReader(MAX_FRAME),
+        )
+        self.connection_list.append(connection)
+        return connection
+
+    def new_session_id(self) -> int:
+        """An unused, nonzero SessionId."""
+        while True:
+            session_id = int.from_bytes(self.entropy(_SESSION_ID_SIZE), "little")
+            if session_id not in (0, 0xFFFFFFFFFFFFFFFF) and session_id not in self.global_session_table:
+                return session_id
+
+    def new_global_id(self) -> int:
+        """An unused SessionGlobalId or TreeGlobalId."""
+        self._next_global_id += 1
+        return self._next_global_id - 1
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do next; None for never."""
+        return timers.next_deadline(self)
+
+    def tick(self, now: float) -> None:
+        """Run every timer that is due (3.3.6)."""
+        timers.run_due(self, now)
+
+    def transport_progressed(self, connection: Connection, now: float) -> None:
+        """The client's transport acknowledged something."""
+        timers.transport_progressed(self, connection, now)
+
+    def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
+        """The client's transport has acknowledged nothing since `since` although bytes are outstanding."""
+        timers.transport_stuck(self, connection, since, now)
