@@ -1,0 +1,79 @@
+"""Streams of bytes, independent of each other and reproducible from one seed, and the choices simulators make of them."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from smbtorture_py.net.core import Entropy
+
+T = TypeVar("T")
+
+SEED_BITS: Final = 63
+_BLOCK: Final = 32
+"""Bytes of one HMAC-SHA256 output."""
+
+
+def fresh_seed() -> int:
+    """Return a seed of 63 bits from the operating system, for runs that were given none; print it."""
+    return secrets.randbits(SEED_BITS)
+
+
+def _key(seed: int, names: Sequence[str]) -> bytes:
+    """Derive a stream's key; lengths are mixed in, so that ("ab", "c") and ("a", "bc") differ."""
+    digest = sha256(f"smbtorture-py {seed}".encode())
+    for name in names:
+        encoded = name.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
+    return digest.digest()
+
+
+def seeded(seed: int, *names: str) -> Entropy:
+    """Return the stream of `seed` and `names`: HMAC-SHA256 over a counter, independent of every other stream.
+
+    How the bytes are fetched does not matter: two calls for 8 bytes give what one call for 16 gives.
+    """
+    key = _key(seed, names)
+    counter = 0
+    rest = b""
+
+    def take(count: int) -> bytes:
+        nonlocal counter, rest
+        if count < 0:
+            raise ValueError(f"cannot take {count} bytes")
+        blocks = [rest]
+        available = len(rest)
+        while available < count:
+            blocks.append(hmac.digest(key, counter.to_bytes(8, "big"), "sha256"))
+            counter += 1
+            available += _BLOCK
+        data = b"".join(blocks)
+        rest = data[count:]
+        return data[:count]
+
+    return take
+
+
+class Choices:
+    """Decisions drawn from an entropy stream."""
+
+    __slots__ = ("_entropy",)
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+
+    def fraction(self) -> float:
+        """Return a number from 0 (included) to 1 (excluded), of 32 bits."""
+        return int.from_bytes(self._entropy(4), "big") / 2**32
+
+    def below(self, limit: int) -> int:
+        """Return an integer from 0 to `limit` - 1; `limit` is positive and far below 2**64, so bias is negligible."""
+        return int.from_bytes(self._entropy(8), "big") % limit
+
+    def one_of(self, items: Sequence[T]) -> T:
+        """Return one of the items, which are not empty."""
+        return items[self.below(len(items))]

@@ -1,0 +1,223 @@
+"""Captures: every frame of a world's links as it was on the wire, the plain messages inside, and what befell a link.
+
+A frame is what Direct TCP delimits ([MS-SMB2] 2.1): four bytes of length and as many of payload. Records are in the
+order in which things happened, and each has a number that is unique in its world, so channels share one time line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol, TypeAlias
+
+from smbtorture_py.net.core import Address
+from smbtorture_py.wire.codec import Buffer
+
+
+class Flow(Enum):
+    """Which way a frame went, seen from the client's side of the link."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+class EventKind(Enum):
+    """What can befall a link besides frames."""
+
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    CLOSED = "closed"
+    FAULT = "fault"
+    STUCK = "stuck"
+
+
+@dataclass(slots=True, frozen=True)
+class CapturedFrame:
+    """One frame on the wire, its four length bytes included, or the piece that came last where `complete` is False.
+
+    Frames SENT are as they left us (a tamper point or a fault may have changed them); frames RECEIVED are recorded
+    when the core gets them.
+    """
+
+    number: int
+    at: float
+    flow: Flow
+    channel: str
+    local: Address
+    remote: Address
+    data: bytes
+    complete: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class CapturedPlain:
+    """A message as it was before encryption, or after decryption; `frame` is the number of the frame that carried it."""
+
+    number: int
+    at: float
+    flow: Flow
+    channel: str
+    frame: int
+    data: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class CapturedEvent:
+    """Something that befell a link: it was connected or closed, a fault was applied or lifted, data is stuck."""
+
+    number: int
+    at: float
+    channel: str
+    local: Address
+    remote: Address
+    kind: EventKind
+    detail: str
+
+
+CaptureRecord: TypeAlias = CapturedFrame | CapturedPlain | CapturedEvent
+
+
+class Tap(Protocol):
+    """Whoever wants to see a world's frames."""
+
+    def record(self, record: CaptureRecord) -> None:
+        """Take one record; it is immutable and may be kept."""
+
+
+class Taps:
+    """The taps of one world; hands out the numbers of records."""
+
+    __slots__ = ("_next", "_taps")
+
+    def __init__(self) -> None:
+        self._taps: list[Tap] = []
+        self._next = 1
+
+    def __bool__(self) -> bool:
+        return bool(self._taps)
+
+    def attach(self, tap: Tap) -> None:
+        """Show `tap` everything from now on."""
+        self._taps.append(tap)
+
+    def detach(self, tap: Tap) -> None:
+        """Show `tap` nothing more. Raises ValueError when it is not attached."""
+        self._taps.remove(tap)
+
+    def number(self) -> int:
+        """Return the number for the next record."""
+        number = self._next
+        self._next += 1
+        return number
+
+    def record(self, record: CaptureRecord) -> None:
+        """Hand a record to every tap."""
+        for tap in self._taps:
+            tap.record(record)
+
+
+class Capture:
+    """A tap that keeps records in memory; with `limit` bytes it forgets the oldest first and counts them."""
+
+    __slots__ = ("_records", "dropped", "limit", "size")
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._records: deque[CaptureRecord] = deque()
+        self.limit = limit
+        self.size = 0
+        """Bytes held: the data of the records and a fixed overhead for each."""
+        self.dropped = 0
+        """Records that were forgotten because of the limit."""
+
+    @property
+    def records(self) -> list[CaptureRecord]:
+        """What is held, oldest first."""
+        return list(self._records)
+
+    @property
+    def frames(self) -> list[CapturedFrame]:
+        """The frames that are held, oldest first."""
+        return [record for record in self._records if isinstance(record, CapturedFrame)]
+
+    def record(self, record: CaptureRecord) -> None:
+        """Keep a record."""
+        self._records.append(record)
+        self.size += _weight(record)
+        while self.limit is not None and self.size > self.limit and self._records:
+            self.size -= _weight(self._records.popleft())
+            self.dropped += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._records.clear()
+        self.size = 0
+        self.dropped = 0
+
+
+_OVERHEAD: Final = 256
+"""Bytes a record counts besides its data, so that empty ones cannot pile up without limit."""
+
+
+def _weight(record: CaptureRecord) -> int:
+    return _OVERHEAD if isinstance(record, CapturedEvent) else _OVERHEAD + len(record.data)
+
+
+_LENGTH_BYTES: Final = 4
+_LENGTH_MASK: Final = 0xFFFFFF
+
+
+class FrameCutter:
+    """Finds the frames in a byte stream without judging them: bytes go in, positions of frame ends come out.
+
+    It never raises, and it copies only when told to (`keep`); whatever the length bytes say is believed, because at
+    most 16 MiB can follow and nothing is allocated for them before they have arrived.
+    """
+
+    __slots__ = ("_head", "_kept", "_remaining", "keep")
+
+    def __init__(self, *, keep: bool) -> None:
+        self.keep = keep
+        self._head = b""
+        self._remaining = 0
+        self._kept = bytearray()
+
+    @property
+    def inside(self) -> bool:
+        """Whether the stream stands inside a frame, not between two."""
+        return bool(self._head)
+
+    def advance(self, data: Buffer) -> tuple[int, bytes | None]:
+        """Advance to the end of the current frame or of `data`, whichever comes first.
+
+        Returns how many bytes were used, at least one unless `data` is empty, and, when they completed a frame, that
+        frame (empty unless `keep`), else None.
+        """
+        view = memoryview(data)
+        used = 0
+        if len(self._head) < _LENGTH_BYTES:
+            used = min(_LENGTH_BYTES - len(self._head), len(view))
+            self._head += bytes(view[:used])
+            if len(self._head) < _LENGTH_BYTES:
+                return used, None
+            self._remaining = int.from_bytes(self._head, "big") & _LENGTH_MASK
+        take = min(self._remaining, len(view) - used)
+        if self.keep:
+            self._kept += view[used : used + take]
+        self._remaining -= take
+        used += take
+        if self._remaining:
+            return used, None
+        return used, self.flush() if self.keep else self._reset()
+
+    def flush(self) -> bytes:
+        """Give up on the current frame and return what there is of it (when `keep`), its length bytes included."""
+        frame = self._head + self._kept
+        self._kept = bytearray()
+        self._reset()
+        return frame
+
+    def _reset(self) -> bytes:
+        self._head = b""
+        self._remaining = 0
+        return b""
