@@ -14,6 +14,7 @@ from enum import IntEnum, IntFlag
 from typing import ClassVar, Final, Self
 
 from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, align, auto
+from smbtorture_py.wire.file_id import FileId
 
 _NEXT: Final = struct.Struct("<I")
 
@@ -88,13 +89,14 @@ def known(enumeration: type[IntEnum] | type[IntFlag], value: int) -> int:
 class Structure:
     """Base of a payload of fixed size: its fields, in wire order, are the values of `LAYOUT`.
 
-    `ENUMS` names the fields that are enumerations. What follows the structure is kept in `trailing`, and
+    `ENUMS` names the fields that are enumerations, `FILE_IDS` those that are FileIds (`16s` in the layout). What follows the structure is kept in `trailing`, and
     `cut` counts the bytes that were missing at its end, so that what was decoded is encoded to the same
     bytes.
     """
 
     LAYOUT: ClassVar[struct.Struct]
     ENUMS: ClassVar[Mapping[str, type[IntEnum] | type[IntFlag]]] = {}
+    FILE_IDS: ClassVar[frozenset[str]] = frozenset()
 
     trailing: bytes = b""
     cut: int = 0
@@ -102,7 +104,9 @@ class Structure:
     def encode(self) -> bytes:
         """Encode the fields; raises struct.error where a value does not fit its field."""
         values = (getattr(self, name) for name in _wire_fields(type(self)))
-        encoded = self.LAYOUT.pack(*values)
+        encoded = self.LAYOUT.pack(
+            *(value.encode() if isinstance(value, FileId) else value for value in values)
+        )
         return encoded[: len(encoded) - self.cut] + self.trailing
 
     @classmethod
@@ -124,7 +128,11 @@ class Structure:
         values = cls.LAYOUT.unpack(bytes(data[:size]).ljust(size, b"\0"))
         names = _wire_fields(cls)
         decoded = {
-            name: known(cls.ENUMS[name], value) if name in cls.ENUMS else value
+            name: FileId.decode(value)
+            if name in cls.FILE_IDS
+            else known(cls.ENUMS[name], value)
+            if name in cls.ENUMS
+            else value
             for name, value in zip(names, values, strict=True)
         }
         make: Callable[..., Self] = cls
