@@ -1,0 +1,1 @@
+"""Cases, checks, the lab a case works in, and the catalogue of requirements."""

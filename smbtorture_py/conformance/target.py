@@ -1,0 +1,62 @@
+"""What a case may know of the server under test: where it is, who may log on, what it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from smbtorture_py.conformance.needs import Capability, Need
+from smbtorture_py.net.core import Address
+
+
+class ShareRole(StrEnum):
+    """What a share is there for; a target names one share for each role it can play."""
+
+    PLAIN = "plain"
+    ENCRYPTED = "encrypted"
+    READ_ONLY = "read-only"
+    FORBIDDEN = "forbidden"
+    CONTINUOUSLY_AVAILABLE = "continuously-available"
+
+
+@dataclass(slots=True, frozen=True)
+class Account:
+    """A user with a password; the password is in no representation."""
+
+    user: str
+    password: str = field(repr=False)
+    domain: str = ""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Target:
+    """The server under test, ready to be dialled.
+
+    `addresses` are dialable and serve the same machine; the first channel goes to the first one. `advertised` maps
+    what FSCTL_QUERY_NETWORK_INTERFACE_INFO reports to what is dialable, where they differ. `deadline_scale` stretches
+    every deadline; `break_timeout` is the server's oplock break timer in seconds. `directory` is the path inside the
+    share that cases stay in, with backslashes, empty for the root.
+    """
+
+    name: str
+    addresses: tuple[Address, ...]
+    product: str
+    version: str
+    user: Account
+    second_user: Account | None = None
+    shares: Mapping[ShareRole, str] = field(default_factory=dict)
+    server_name: str = "server"
+    directory: str = ""
+    configuration: str = ""
+    capabilities: frozenset[Capability] = frozenset()
+    advertised: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    channel_limit: int | None = None
+    deadline_scale: float = 1.0
+    break_timeout: float = 35.0
+    allows_disruption: bool = False
+
+    def lacks(self, needs: tuple[Need, ...]) -> list[Need]:
+        """Return the needs that this target does not meet."""
+        return [need for need in needs if not need.met_by(self.capabilities)]
