@@ -11,12 +11,15 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, TypeAlias
 
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, align, auto
-from smbtorture_py.wire.file_id import FileId
+from smbtorture_py.wire.codec import AUTO, Buffer, FileId, Finding, Findings, align, auto
+
+Enums: TypeAlias = Mapping[str, type[IntEnum] | type[IntFlag]]
+"""Which enumeration the values of a field belong to, by the field's name."""
 
 _NEXT: Final = struct.Struct("<I")
+_FILE_ID: Final = struct.Struct("<QQ")
 
 
 def split_chain(
@@ -89,14 +92,16 @@ def known(enumeration: type[IntEnum] | type[IntFlag], value: int) -> int:
 class Structure:
     """Base of a payload of fixed size: its fields, in wire order, are the values of `LAYOUT`.
 
-    `ENUMS` names the fields that are enumerations, `FILE_IDS` those that are FileIds (`16s` in the layout). What follows the structure is kept in `trailing`, and
-    `cut` counts the bytes that were missing at its end, so that what was decoded is encoded to the same
-    bytes.
+    `ENUMS` names the fields that are enumerations, `FILE_IDS` those that are FileIds (`16s` in the layout).
+    What follows the structure is kept in `trailing`, and `cut` counts the bytes that were missing at its
+    end, so that what was decoded is encoded to the same bytes.
     """
 
     LAYOUT: ClassVar[struct.Struct]
-    ENUMS: ClassVar[Mapping[str, type[IntEnum] | type[IntFlag]]] = {}
+    ENUMS: ClassVar[Enums] = {}
     FILE_IDS: ClassVar[frozenset[str]] = frozenset()
+    WIRE_ORDER: ClassVar[tuple[str, ...]] = ()
+    """The names of the fields in wire order, where that is not the order they are declared in."""
 
     trailing: bytes = b""
     cut: int = 0
@@ -105,7 +110,7 @@ class Structure:
         """Encode the fields; raises struct.error where a value does not fit its field."""
         values = (getattr(self, name) for name in _wire_fields(type(self)))
         encoded = self.LAYOUT.pack(
-            *(value.encode() if isinstance(value, FileId) else value for value in values)
+            *(_FILE_ID.pack(*value) if isinstance(value, FileId) else value for value in values)
         )
         return encoded[: len(encoded) - self.cut] + self.trailing
 
@@ -128,7 +133,7 @@ class Structure:
         values = cls.LAYOUT.unpack(bytes(data[:size]).ljust(size, b"\0"))
         names = _wire_fields(cls)
         decoded = {
-            name: FileId.decode(value)
+            name: FileId(*_FILE_ID.unpack(value))
             if name in cls.FILE_IDS
             else known(cls.ENUMS[name], value)
             if name in cls.ENUMS
@@ -140,4 +145,6 @@ class Structure:
 
 
 def _wire_fields(structure: type[Structure]) -> tuple[str, ...]:
+    if structure.WIRE_ORDER:
+        return structure.WIRE_ORDER
     return tuple(field.name for field in fields(structure) if field.name not in ("trailing", "cut"))

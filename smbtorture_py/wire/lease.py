@@ -1,4 +1,5 @@
-"""Lease states and flags, as in create contexts and lease breaks ([MS-SMB2] 2.2.13.2.8, 2.2.14.2.10, 2.2.23.2)."""
+"""Lease states and flags, as in create contexts and lease breaks ([MS-SMB2] 2.2.13.2.8, 2.2.14.2.10,
+2.2.23.2)."""
 
 from __future__ import annotations
 
