@@ -164,6 +164,7 @@ CREATECONTEXT_RESERVED: Final = bytes.fromhex("93AD25509CB411E7B42383DE968BCD7C"
 """Must be ignored on receipt; Samba's POSIX extensions use it."""
 
 _GUID: Final = bytes(16)
+_NO_FILE: Final = FileId(0, 0)
 
 
 class DurableHandleFlags(IntFlag):
@@ -232,7 +233,7 @@ class DurableHandleReconnect(Structure, CreateContextPayload):
     LAYOUT = struct.Struct("<16s")
     FILE_IDS = frozenset({"data"})
 
-    data: FileId = FileId(0, 0)
+    data: FileId = _NO_FILE
 
 
 @dataclass(slots=True)
@@ -389,7 +390,7 @@ class DurableHandleReconnectV2(Structure, CreateContextPayload):
     ENUMS: ClassVar[Enums] = {"flags": DurableHandleFlags}
     FILE_IDS = frozenset({"file_id"})
 
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = _NO_FILE
     create_guid: bytes = _GUID
     flags: DurableHandleFlags = DurableHandleFlags.NONE
 
