@@ -103,16 +103,9 @@ _AUTHENTICATE_FIELDS: Final = 12
 _AUTHENTICATE_FLAGS: Final = 60
 _AUTHENTICATE_SIZE: Final = 64
 _AUTHENTICATE_PAYLOAD: Final = MIC_OFFSET + MIC_SIZE
-_FILETIME_EPOCH: Final = 116_444_736_000_000_000
-_TICKS_PER_SECOND: Final = 10_000_000
 _RESPONSE_TYPE: Final = 1
 _NT_PROOF_SIZE: Final = 16
 _U16_MAX: Final = 0xFFFF
-
-
-def filetime(now: float) -> int:
-    """Return Unix seconds as FILETIME: 100 ns since 1601 ([MS-DTYP] 2.3.3)."""
-    return _FILETIME_EPOCH + round(now * _TICKS_PER_SECOND)
 
 
 def message_type(token: bytes) -> int:
