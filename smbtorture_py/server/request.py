@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from smbtorture_py.wire.codec import Body
+from smbtorture_py.wire.codec import Body, Buffer
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.status import Status
 
@@ -33,6 +33,8 @@ class Reply:
     body: Body | None = None
     error_data: bytes = b""
     after: Callable[[float], None] | None = None
+    on_encoded: Callable[[Sequence[Buffer]], None] | None = None
+    """Called with the response's bytes, signature included, before they are sealed: the preauth hash."""
 
 
 class Pending(Enum):
@@ -58,7 +60,13 @@ class Request:
     message: Message
     chain: Chain
     """The compound the request came in (of one request, most often)."""
+    raw: memoryview
+    """The request's bytes as received and decrypted, from its header to its end, padding included."""
     receive_time: float
+    session_id: int = 0
+    """SessionId of the header, in a related request that of the previous one (3.3.5.2.7.2)."""
+    tree_id: int = 0
+    """TreeId, likewise."""
     is_encrypted: bool = False
     transform_session_id: int = 0
     is_signed: bool = False
@@ -72,6 +80,8 @@ class Request:
     async_id: int = 0
     on_cancel: OnCancel | None = None
     is_done: bool = False
+    credits_granted: bool = False
+    """An interim response has granted this request's credits (3.3.4.2)."""
 
     @property
     def header(self) -> Header:

@@ -52,6 +52,11 @@ class Server:
         self.policies = policies if policies is not None else Policies()
         self.parts = parts if parts is not None else Parts()
         self.entropy = entropy
+        self.signer = self.parts.signer()
+        self.message_encryptor = self.parts.message_encryptor()
+        self.preauth_hasher = self.parts.preauth_hasher()
+        self.key_deriver = self.parts.key_deriver()
+        self.interface_list = self.parts.interface_list()
         self.server_guid = config.server_guid
         self.server_start_time = now
         self.global_session_table: dict[int, Session] = {}

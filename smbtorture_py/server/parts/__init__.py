@@ -1,0 +1,28 @@
+"""The stateful machinery of the server, as a set of classes that a defect can replace one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smbtorture_py.server.parts.channel_table import ChannelTable
+from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
+from smbtorture_py.server.parts.interface_list import InterfaceList
+from smbtorture_py.server.parts.key_deriver import KeyDeriver
+from smbtorture_py.server.parts.message_encryptor import MessageEncryptor
+from smbtorture_py.server.parts.preauth_hasher import PreauthHasher
+from smbtorture_py.server.parts.signer import Signer
+
+
+@dataclass(slots=True, frozen=True)
+class Parts:
+    """The class of every part; the server makes its instances from these."""
+
+    command_sequence_window: type[CommandSequenceWindow] = CommandSequenceWindow
+    """One per connection."""
+    channel_table: type[ChannelTable] = ChannelTable
+    """One per session."""
+    signer: type[Signer] = Signer
+    message_encryptor: type[MessageEncryptor] = MessageEncryptor
+    preauth_hasher: type[PreauthHasher] = PreauthHasher
+    key_deriver: type[KeyDeriver] = KeyDeriver
+    interface_list: type[InterfaceList] = InterfaceList

@@ -1,0 +1,36 @@
+"""InterfaceList: what FSCTL_QUERY_NETWORK_INTERFACE_INFO reports ([MS-SMB2] 2.2.32.5, 3.3.5.15.11)."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from smbtorture_py.server.config import InterfaceCapability, NetworkInterface
+
+
+class InterfaceList:
+    """The configured interfaces; each field of an entry is one method."""
+
+    def interfaces(self, configured: list[NetworkInterface]) -> list[NetworkInterface]:
+        """The entries in order: one per address; an interface of index zero is left out (3.3.5.15.11)."""
+        return [interface for interface in configured if interface.index]
+
+    def if_index(self, interface: NetworkInterface) -> int:
+        """IfIndex: the same for all addresses of one interface."""
+        return interface.index
+
+    def capability(self, interface: NetworkInterface) -> InterfaceCapability:
+        """Capability: RSS_CAPABLE and RDMA_CAPABLE as configured."""
+        return interface.capability
+
+    def link_speed(self, interface: NetworkInterface) -> int:
+        """LinkSpeed in bits per second."""
+        return interface.link_speed
+
+    def address(self, interface: NetworkInterface) -> IPv4Address | IPv6Address:
+        """The address; Family follows from it."""
+        return interface.address
+
+    def port(self, interface: NetworkInterface) -> int:
+        """Port in SOCKADDR_STORAGE: zero, clients ignore it (2.2.32.5.1.1)."""
+        del interface
+        return 0

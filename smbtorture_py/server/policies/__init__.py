@@ -1,0 +1,38 @@
+"""Every choice of the server, one class per area; the base classes are MS-SMB2 plus the errata of docs/errata.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from smbtorture_py.server.policies.asynchronous import AsyncPolicy
+from smbtorture_py.server.policies.bind import BindPolicy
+from smbtorture_py.server.policies.compound import CompoundPolicy
+from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
+from smbtorture_py.server.policies.credit import CreditPolicy
+from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.server.policies.ioctl import InterfacePolicy, IoctlPolicy, ValidateNegotiatePolicy
+from smbtorture_py.server.policies.message import MessagePolicy
+from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.session import SessionPolicy
+from smbtorture_py.server.policies.signing import SigningPolicy
+from smbtorture_py.server.policies.tree import TreePolicy
+
+
+@dataclass(slots=True, frozen=True)
+class Policies:
+    """One policy per area; as it stands, the specification's."""
+
+    message: MessagePolicy = field(default_factory=MessagePolicy)
+    credit: CreditPolicy = field(default_factory=CreditPolicy)
+    compound: CompoundPolicy = field(default_factory=CompoundPolicy)
+    asynchronous: AsyncPolicy = field(default_factory=AsyncPolicy)
+    signing: SigningPolicy = field(default_factory=SigningPolicy)
+    encryption: EncryptionPolicy = field(default_factory=EncryptionPolicy)
+    negotiate: NegotiatePolicy = field(default_factory=NegotiatePolicy)
+    session: SessionPolicy = field(default_factory=SessionPolicy)
+    bind: BindPolicy = field(default_factory=BindPolicy)
+    tree: TreePolicy = field(default_factory=TreePolicy)
+    ioctl: IoctlPolicy = field(default_factory=IoctlPolicy)
+    interface: InterfacePolicy = field(default_factory=InterfacePolicy)
+    validate_negotiate: ValidateNegotiatePolicy = field(default_factory=ValidateNegotiatePolicy)
+    connection_loss: ConnectionLossPolicy = field(default_factory=ConnectionLossPolicy)

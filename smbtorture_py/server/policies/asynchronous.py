@@ -1,0 +1,40 @@
+"""Interim responses and CANCEL ([MS-SMB2] 3.3.4.2, 3.3.5.16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smbtorture_py.wire.header import Header, HeaderFlags
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+
+
+class AsyncPolicy:
+    """How many requests may wait, and which request a CANCEL means."""
+
+    def may_pend(self, connection: Connection) -> bool:
+        """Whether one more request may go asynchronous; else INSUFFICIENT_RESOURCES (MAY, 3.3.4.2)."""
+        return len(connection.async_command_list) < connection.server.config.max_async
+
+    def new_async_id(self, connection: Connection) -> int:
+        """A nonzero AsyncId, never used before on this connection (3.3.4.2)."""
+        connection.next_async_id += 1
+        return connection.next_async_id - 1
+
+    def find_target(self, connection: Connection, header: Header) -> Request | None:
+        """The request a CANCEL means: by AsyncId where the flag is set, else by MessageId (3.3.5.16)."""
+        if header.has(HeaderFlags.ASYNC_COMMAND):
+            return connection.async_command_list.get(header.async_id)
+        return connection.request_list.get(header.message_id)
+
+    def cancels(self, target: Request) -> bool:
+        """Whether a request that was found is cancelled (SHOULD, 3.3.5.16)."""
+        del target
+        return True
+
+    def pending_requests_end_with_connection(self, request: Request) -> bool:
+        """Whether a request still pending when its connection is lost is cancelled (3.3.7.1)."""
+        del request
+        return True

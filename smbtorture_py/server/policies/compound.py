@@ -1,0 +1,63 @@
+"""Chains of requests and their responses ([MS-SMB2] 3.3.5.2.7, 3.3.4.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.wire.header import Command, HeaderFlags
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.request import Request
+
+_ALIGNMENT: Final = 8
+NEEDS_FILE_ID: Final = frozenset(
+    {
+        Command.CLOSE, Command.FLUSH, Command.READ, Command.WRITE, Command.LOCK, Command.IOCTL,
+        Command.QUERY_DIRECTORY, Command.CHANGE_NOTIFY, Command.QUERY_INFO, Command.SET_INFO,
+    }
+)  # fmt: skip
+
+
+class CompoundPolicy:
+    """How related and unrelated chains are taken, and what their members inherit."""
+
+    def misaligned_ends_connection(self, offset: int) -> bool:
+        """Whether a member that starts at this offset ends the connection (SHOULD, 3.3.5.2.7)."""
+        return offset % _ALIGNMENT != 0
+
+    def is_related(self, request: Request) -> bool:
+        """Whether a member other than the first depends on the one before it (3.3.5.2.7.2)."""
+        return request.header.has(HeaderFlags.RELATED_OPERATIONS)
+
+    def mixed_status(self, requests: Sequence[Request]) -> Status:
+        """SUCCESS, or what every member fails with where styles are mixed (SHOULD, 3.3.5.2.7)."""
+        related = [self.is_related(request) for request in requests[1:]]
+        return Status.INVALID_PARAMETER if any(related) and not all(related) else Status.SUCCESS
+
+    def first_related_status(self, first: Request) -> Status:
+        """SUCCESS, or what the chain fails with where its first member is marked related (SHOULD, 3.3.5.2.7.2)."""
+        return Status.INVALID_PARAMETER if self.is_related(first) else Status.SUCCESS
+
+    def missing_id_status(self) -> Status:
+        """What a member fails with that needs a SessionId or TreeId its predecessor does not have (3.3.5.2.7.2)."""
+        return Status.INVALID_PARAMETER
+
+    def missing_file_id_status(self) -> Status:
+        """What a member fails with that needs a FileId its predecessor neither has nor makes (3.3.5.2.7.2)."""
+        return Status.INVALID_HANDLE
+
+    def inherits_failure(self, previous: Request, status: Status) -> bool:
+        """Whether a member that needs a FileId fails like its predecessor did (SHOULD, 3.3.5.2.7.2)."""
+        del previous
+        return status.is_error
+
+    def may_pend(self, request: Request) -> bool:
+        """Whether this member may go asynchronous; else it fails with INSUFFICIENT_RESOURCES (MAY, 3.3.5.2.7)."""
+        del request
+        return True
+
+    def responses_are_compounded(self) -> bool:
+        """Whether responses that are ready together go out as one chain (MAY, 3.3.4.1.3)."""
+        return True

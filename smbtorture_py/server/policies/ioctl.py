@@ -1,0 +1,130 @@
+"""IOCTL in general, interface lists, VALIDATE_NEGOTIATE_INFO ([MS-SMB2] 3.3.5.15, .2, .11, .12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.wire.ioctl_payloads.fsctl import FsctlCode
+from smbtorture_py.wire.negotiate import Capabilities
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.ioctl import IoctlRequest
+    from smbtorture_py.wire.ioctl_payloads.validate_negotiate_info import ValidateNegotiateInfoRequest
+
+WITHOUT_FILE: Final = frozenset(
+    {
+        FsctlCode.DFS_GET_REFERRALS, FsctlCode.DFS_GET_REFERRALS_EX, FsctlCode.QUERY_NETWORK_INTERFACE_INFO,
+        FsctlCode.VALIDATE_NEGOTIATE_INFO, FsctlCode.PIPE_WAIT,
+    }
+)  # fmt: skip
+"""The codes whose FileId is all ones ([MS-SMB2] 3.3.5.15)."""
+
+
+class IoctlPolicy:
+    """The choices around IOCTL."""
+
+    def not_fsctl_status(self) -> Status:
+        """What a request without SMB2_0_IOCTL_IS_FSCTL fails with (3.3.5.15)."""
+        return Status.NOT_SUPPORTED
+
+    def file_id_given_status(self) -> Status:
+        """What a code that wants no file fails with where a FileId is given (3.3.5.15)."""
+        return Status.INVALID_PARAMETER
+
+    def size_status(self, connection: Connection, body: IoctlRequest) -> Status:
+        """SUCCESS, or what counts above MaxTransactSize fail with (SHOULD, 3.3.5.15)."""
+        counts = (int(body.input_count), int(body.max_input_response), int(body.max_output_response))
+        return Status.INVALID_PARAMETER if max(counts) > connection.max_transact_size else Status.SUCCESS
+
+    def unknown_code_status(self, request: Request) -> Status:
+        """What a code that the server does not allow fails with (SHOULD, 3.3.5.15)."""
+        del request
+        return Status.INVALID_DEVICE_REQUEST
+
+    def dfs_status(self) -> Status:
+        """What a referral request fails with where IsDfsCapable is FALSE (3.3.5.15.2)."""
+        return Status.FS_DRIVER_REQUIRED
+
+
+class InterfacePolicy:
+    """Who may ask for the interfaces ([MS-SMB2] 3.3.5.15.11)."""
+
+    def unsigned_status(self, request: Request) -> Status:
+        """SUCCESS, or what an unsigned request fails with (MAY)."""
+        del request
+        return Status.SUCCESS
+
+    def not_multichannel_status(self, request: Request) -> Status:
+        """SUCCESS, or what a request fails with where multichannel was not negotiated (MAY): NOT_SUPPORTED."""
+        connection = request.connection
+        if connection.is_3x and Capabilities.MULTI_CHANNEL in connection.server_capabilities:
+            return Status.SUCCESS
+        return Status.NOT_SUPPORTED
+
+    def too_small_status(self) -> Status:
+        """What a list longer than MaxOutputResponse fails with (the specification is silent)."""
+        return Status.BUFFER_TOO_SMALL
+
+    def entry_is_listed(self, request: Request, index: int) -> bool:
+        """Whether the entry at this place of the list is sent: all are."""
+        del request, index
+        return True
+
+
+class ValidateNegotiatePolicy:
+    """What ends the connection of a client whose negotiate was tampered with ([MS-SMB2] 3.3.5.15.12)."""
+
+    def is_served(self, connection: Connection) -> bool:
+        """Whether the code is known at all: by servers that implement 3.x."""
+        return connection.server.config.require_secure_negotiate and connection.server.implements_3x
+
+    def not_served_status(self) -> Status:
+        """What it fails with elsewhere."""
+        return Status.FILE_CLOSED
+
+    def ends_on_311(self, connection: Connection) -> bool:
+        """On 3.1.1 the request ends the connection."""
+        return connection.is_311
+
+    def ends_on_small_buffer(self, connection: Connection, available: int, needed: int) -> bool:
+        """MaxOutputResponse smaller than the response ends the connection."""
+        del connection
+        return available < needed
+
+    def dialects_differ(self, connection: Connection, body: ValidateNegotiateInfoRequest) -> bool:
+        """Dialects must be those of the NEGOTIATE, or lead to the same choice on a server without 3.1.1."""
+        if connection.server.implements_311:
+            return list(body.dialects) != connection.client_dialects
+        common = connection.server.policies.negotiate.common_dialect(connection, body.dialects)
+        return common is None or common != connection.dialect
+
+    def guid_differs(self, connection: Connection, body: ValidateNegotiateInfoRequest) -> bool:
+        """Guid must be Connection.ClientGuid."""
+        return bytes(body.guid) != connection.client_guid
+
+    def security_mode_differs(self, connection: Connection, body: ValidateNegotiateInfoRequest) -> bool:
+        """SecurityMode must be Connection.ClientSecurityMode."""
+        return int(body.security_mode) != int(connection.client_security_mode)
+
+    def capabilities_differ(self, connection: Connection, body: ValidateNegotiateInfoRequest) -> bool:
+        """Capabilities must be Connection.ClientCapabilities."""
+        return int(body.capabilities) != int(connection.client_capabilities)
+
+    def response_capabilities(self, connection: Connection) -> Capabilities:
+        """Capabilities of the response: Connection.ServerCapabilities."""
+        return connection.server_capabilities
+
+    def response_guid(self, connection: Connection) -> bytes:
+        """Guid of the response: ServerGuid."""
+        return connection.server.server_guid
+
+    def response_security_mode(self, connection: Connection) -> int:
+        """SecurityMode of the response: Connection.ServerSecurityMode."""
+        return int(connection.server_security_mode)
+
+    def response_dialect(self, connection: Connection) -> int:
+        """Dialect of the response: Connection.Dialect."""
+        return int(connection.dialect or 0)

@@ -1,0 +1,100 @@
+"""What the server does with a message before it looks at the command ([MS-SMB2] 3.3.5.2, 3.3.5.2.2 to 3.3.5.2.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.server.connection import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
+from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+
+_BULK: Final = frozenset(
+    {
+        Command.READ, Command.WRITE, Command.IOCTL, Command.QUERY_DIRECTORY, Command.CHANGE_NOTIFY,
+        Command.QUERY_INFO, Command.SET_INFO,
+    }
+)  # fmt: skip
+_HEADROOM: Final = 256
+_CREDIT_SIZE: Final = 65536
+_KNOWN: Final = frozenset(
+    command for command in Command if command is not Command.SERVER_TO_CLIENT_NOTIFICATION
+)
+
+
+class MessagePolicy:
+    """Which messages end the connection, which fail, and what their responses' headers repeat."""
+
+    def maximum_length(self, connection: Connection) -> int:
+        """Bytes of the longest message; longer ones end the connection (3.3.5.2).
+
+        Erratum 1: the text names MaxTransactSize alone; the largest of the three maxima is meant, else a server
+        would drop the longest WRITE it advertises.
+        """
+        largest = max(connection.max_transact_size, connection.max_read_size, connection.max_write_size)
+        return largest + _HEADROOM if largest else MAX_UNNEGOTIATED
+
+    def length_ends_connection(self, connection: Connection, length: int) -> bool:
+        """Whether a whole message of this length, compound or not, is too long for the connection (3.3.5.2)."""
+        if length > self.maximum_length(connection):
+            return True
+        return not connection.supports_multi_credit and length > MAX_UNNEGOTIATED
+
+    def request_length_ends_connection(self, connection: Connection, header: Header, length: int) -> bool:
+        """Whether one request is too long for a command that carries no bulk data (3.3.5.2)."""
+        return connection.supports_multi_credit and header.command not in _BULK and length > MAX_UNNEGOTIATED
+
+    def command_exists(self, command: int) -> bool:
+        """Whether the command code is one a client may send; else the connection ends (3.3.5.2.6)."""
+        return command in _KNOWN
+
+    def must_negotiate_first(self, connection: Connection, command: int) -> bool:
+        """Whether this command comes before any dialect is chosen, which ends the connection (3.3.5.2.2)."""
+        return command != Command.NEGOTIATE and connection.negotiate_dialect in (
+            NEGOTIATE_DIALECT_NONE,
+            Dialect.WILDCARD,
+        )
+
+    def bad_message_id_ends_connection(self, connection: Connection) -> bool:
+        """A MessageId outside the window ends the connection (SHOULD, 3.3.5.2.3)."""
+        del connection
+        return True
+
+    def credit_charge(self, connection: Connection, header: Header) -> int:
+        """How many MessageIds a request consumes (3.3.5.2.3): CreditCharge with multi-credit, at least one."""
+        return max(1, header.credit_charge) if connection.supports_multi_credit else 1
+
+    def payload_status(self, connection: Connection, header: Header, payload: int) -> Status:
+        """SUCCESS, or what a request whose payload or response may reach `payload` bytes fails with (3.3.5.2.5)."""
+        if not connection.supports_multi_credit:
+            return Status.SUCCESS
+        if header.credit_charge == 0:
+            return Status.INVALID_PARAMETER if payload > _CREDIT_SIZE else Status.SUCCESS
+        needed = self.expected_credit_charge(payload)
+        return Status.INVALID_PARAMETER if needed > header.credit_charge else Status.SUCCESS
+
+    def expected_credit_charge(self, payload: int) -> int:
+        """The CreditCharge a payload needs: one for each 64 KiB or part of it (3.1.5.2)."""
+        return (max(payload, 1) - 1) // _CREDIT_SIZE + 1
+
+    def malformed_status(self, request: Request) -> Status:
+        """What a request that does not have its structure fails with (3.3.5.2.6)."""
+        del request
+        return Status.INVALID_PARAMETER
+
+    def malformed_ends_connection(self, request: Request) -> bool:
+        """Whether such a request also ends the connection (MAY, 3.3.5.2.6)."""
+        del request
+        return False
+
+    def response_flags(self, request: Request) -> HeaderFlags:
+        """Flags a response repeats from its request (3.3.4.3: identical but for those the text changes)."""
+        return request.header.flags & ~(HeaderFlags.SIGNED | HeaderFlags.ASYNC_COMMAND)
+
+    def response_credit_charge(self, request: Request) -> int:
+        """CreditCharge of a response: that of the request (SHOULD, 3.3.4.1)."""
+        return request.header.credit_charge

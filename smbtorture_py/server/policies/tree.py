@@ -1,0 +1,117 @@
+"""Tree connects ([MS-SMB2] 3.3.5.2.11, 3.3.5.7, 3.3.5.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smbtorture_py.server.tree_connect import Share, TreeConnect
+from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.session import Session
+
+FULL_ACCESS: Final = 0x001F01FF
+"""FILE_ALL_ACCESS ([MS-SMB2] 2.2.13.1.1)."""
+READ_ACCESS: Final = 0x001200A9
+"""Read, execute, and the standard rights to read ([MS-SMB2] 2.2.13.1.1)."""
+_RESERVED_TREE_ID: Final = 0xFFFFFFFF
+
+
+class TreePolicy:
+    """The choices around tree connects."""
+
+    def find_tree(self, request: Request, session: Session) -> TreeConnect | None:
+        """The tree connect of a request: of Session.TreeConnectTable, whatever the channel (3.3.5.2.11)."""
+        return session.tree_connect_table.get(request.tree_id)
+
+    def not_found_status(self) -> Status:
+        """What a request with an unknown TreeId fails with (3.3.5.2.11)."""
+        return Status.NETWORK_NAME_DELETED
+
+    def unprotected_ends_connection(self, request: Request, session: Session) -> bool:
+        """Whether TREE_CONNECT on 3.1.1 that is neither signed nor encrypted ends the connection (3.3.5.7).
+
+        Not for guest and anonymous sessions. Erratum 10: "not signed or not encrypted" means neither of the two.
+        """
+        return (
+            request.connection.is_311
+            and not session.is_anonymous
+            and not session.is_guest
+            and not request.is_signed
+            and not request.is_encrypted
+        )
+
+    def split_path(self, path: str) -> tuple[str, str] | None:
+        r"""Host and share of \\host\share; None where it does not have that form, INVALID_PARAMETER (3.3.5.7)."""
+        names = path.split("\\")
+        match names:
+            case ["", "", host, share] if host and share:
+                return host, share
+        return None
+
+    def find_share(self, request: Request, host: str, share: str) -> Share | None:
+        """The share of this name, in any case and under any host name (3.3.5.7)."""
+        del host
+        return request.connection.server.share_list.get(share.casefold())
+
+    def share_not_found_status(self) -> Status:
+        """What a share that does not exist fails with (3.3.5.7)."""
+        return Status.BAD_NETWORK_NAME
+
+    def access_is_granted(self, session: Session, share: Share) -> bool:
+        """Share.ConnectSecurity (3.3.5.7): a share may be closed, or closed to some users."""
+        if share.config.no_access:
+            return False
+        return session.user_name.casefold() not in share.config.denied_users
+
+    def share_is_full(self, share: Share) -> bool:
+        """Whether Share.MaxUses is reached (3.3.5.7)."""
+        limit = share.config.max_clients
+        return limit is not None and share.current_uses >= limit
+
+    def new_tree_id(self, session: Session) -> int:
+        """A TreeId that this session does not use; never -1 nor 0 (3.3.5.7)."""
+        while session.next_tree_id in session.tree_connect_table or session.next_tree_id in (0, _RESERVED_TREE_ID):
+            session.next_tree_id = (session.next_tree_id + 1) & _RESERVED_TREE_ID
+        tree_id = session.next_tree_id
+        session.next_tree_id = (tree_id + 1) & _RESERVED_TREE_ID
+        return tree_id
+
+    def share_type(self, share: Share) -> ShareType:
+        """ShareType of the response (3.3.5.7)."""
+        return share.config.share_type
+
+    def share_flags(self, request: Request, share: Share) -> ShareFlags:
+        """ShareFlags of the response (3.3.5.7)."""
+        flags = ShareFlags.MANUAL_CACHING
+        if request.connection.is_3x and share.encrypt_data:
+            flags |= ShareFlags.ENCRYPT_DATA
+        if share.config.force_level2_oplock:
+            flags |= ShareFlags.FORCE_LEVELII_OPLOCK
+        return flags
+
+    def share_capabilities(self, request: Request, share: Share) -> ShareCapabilities:
+        """Capabilities of the response (3.3.5.7)."""
+        capabilities = ShareCapabilities.NONE
+        if not request.connection.is_3x:
+            return capabilities
+        if share.is_continuously_available:
+            capabilities |= ShareCapabilities.CONTINUOUS_AVAILABILITY
+        if share.config.is_scale_out:
+            capabilities |= ShareCapabilities.SCALEOUT
+        if share.config.is_cluster or share.config.is_scale_out:
+            capabilities |= ShareCapabilities.CLUSTER
+        return capabilities
+
+    def maximal_access(self, session: Session, share: Share) -> int:
+        """MaximalAccess: an access mask (3.3.5.7)."""
+        del session
+        return READ_ACCESS if share.config.read_only else FULL_ACCESS
+
+    def serves_cluster_dialect(self, dialect: Dialect) -> bool:
+        """Whether a clustered share may be reached with this dialect: MaxClusterDialect is the highest (3.3.5.7)."""
+        del dialect
+        return True
