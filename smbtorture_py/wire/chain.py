@@ -11,9 +11,19 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
-from typing import ClassVar, Final, Self, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
-from smbtorture_py.wire.codec import AUTO, Buffer, FileId, Finding, Findings, align, auto
+from smbtorture_py.wire.codec import (
+    AUTO,
+    Buffer,
+    FileId,
+    Finding,
+    Findings,
+    align,
+    auto,
+    decode_text,
+    encode_text,
+)
 
 Enums: TypeAlias = Mapping[str, type[IntEnum] | type[IntFlag]]
 """Which enumeration the values of a field belong to, by the field's name."""
@@ -90,61 +100,124 @@ def known(enumeration: type[IntEnum] | type[IntFlag], value: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Structure:
-    """Base of a payload of fixed size: its fields, in wire order, are the values of `LAYOUT`.
+    """Base of a payload: a fixed part, then the variable fields that its length fields announce, then
+    nothing more.
 
-    `ENUMS` names the fields that are enumerations, `FILE_IDS` those that are FileIds (`16s` in the layout).
-    What follows the structure is kept in `trailing`, and `cut` counts the bytes that were missing at its
-    end, so that what was decoded is encoded to the same bytes.
+    The fields of the fixed part are the values of `LAYOUT` in wire order. `ENUMS` names those that are
+    enumerations, `FILE_IDS` those that are FileIds (`16s` in the layout). `TAILS` pairs a length field
+    (bytes; AUTO: computed) with the variable field it measures, in wire order; a tail named in `TEXT` is
+    Unicode, any other bytes. What follows is kept in `trailing`, and `cut` counts the bytes that were
+    missing from the fixed part, so that decoding loses nothing.
     """
 
     LAYOUT: ClassVar[struct.Struct]
     ENUMS: ClassVar[Enums] = {}
     FILE_IDS: ClassVar[frozenset[str]] = frozenset()
+    TAILS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    TEXT: ClassVar[frozenset[str]] = frozenset()
     WIRE_ORDER: ClassVar[tuple[str, ...]] = ()
-    """The names of the fields in wire order, where that is not the order they are declared in."""
+    """The names of the fixed part's fields in wire order, where that is not the order they are declared
+    in."""
 
     trailing: bytes = b""
     cut: int = 0
 
     def encode(self) -> bytes:
         """Encode the fields; raises struct.error where a value does not fit its field."""
-        values = (getattr(self, name) for name in _wire_fields(type(self)))
-        encoded = self.LAYOUT.pack(
-            *(_FILE_ID.pack(*value) if isinstance(value, FileId) else value for value in values)
-        )
-        return encoded[: len(encoded) - self.cut] + self.trailing
+        tails = b""
+        lengths = {}
+        for length_name, name in self.TAILS:
+            value = getattr(self, name)
+            tail = encode_text(value) if isinstance(value, str) else bytes(value)
+            lengths[length_name] = len(tail)
+            tails += tail
+        values = []
+        for name in self.fixed_fields():
+            value = getattr(self, name)
+            if value is AUTO:
+                value = lengths.get(name, 0)
+            elif isinstance(value, FileId):
+                value = _FILE_ID.pack(*value)
+            values.append(value)
+        fixed = self.LAYOUT.pack(*values)
+        return fixed[: len(fixed) - self.cut] + tails + self.trailing
 
     @classmethod
     def decode(cls, data: Buffer, findings: Findings) -> Self:
         """Decode from the first byte of `data`; missing bytes count as zero and are a finding, as are bytes
         too many."""
+        decoded, end = cls.decode_prefix(memoryview(data), findings)
+        if end < len(data):
+            findings.append(Finding(end, cls.__name__, f"{len(data) - end} bytes follow its {end}"))
+            decoded.trailing = bytes(data[end:])
+        return decoded
+
+    @classmethod
+    def decode_prefix(cls, data: memoryview, findings: Findings) -> tuple[Self, int]:
+        """Decode from the first byte of `data` and return how many bytes that took; what follows is the
+        caller's."""
         size = cls.LAYOUT.size
         cut = max(0, size - len(data))
         if cut:
-            findings.append(Finding(0, cls.__name__, f"{len(data)} bytes, not {size}"))
-        elif len(data) > size:
-            findings.append(Finding(size, cls.__name__, f"{len(data) - size} bytes follow its {size}"))
-        return cls.decode_prefix(data, bytes(data[size:]), cut)
+            findings.append(Finding(0, cls.__name__, f"{len(data)} bytes, its fixed part has {size}"))
+        values = cls.LAYOUT.unpack(bytes(data[:size]).ljust(size, b"\0"))
+        decoded: dict[str, object] = {}
+        for name, value in zip(cls.fixed_fields(), values, strict=True):
+            if name in cls.FILE_IDS:
+                decoded[name] = FileId(*_FILE_ID.unpack(value))
+            else:
+                decoded[name] = known(cls.ENUMS[name], value) if name in cls.ENUMS else value
+        end = size - cut
+        for length_name, name in cls.TAILS:
+            length = decoded[length_name]
+            assert isinstance(length, int)
+            tail = data[end : end + length]
+            if len(tail) < length:
+                findings.append(Finding(end, name, f"{length} bytes announced, {len(tail)} are there"))
+            decoded[name] = decode_text(tail, end, name, findings) if name in cls.TEXT else bytes(tail)
+            end += len(tail)
+        make: Callable[..., Self] = cls
+        return make(**decoded, cut=cut), end
 
     @classmethod
-    def decode_prefix(cls, data: Buffer, trailing: bytes = b"", cut: int = 0) -> Self:
-        """Decode the fixed part alone; bytes that follow belong to the caller."""
-        size = cls.LAYOUT.size
-        values = cls.LAYOUT.unpack(bytes(data[:size]).ljust(size, b"\0"))
-        names = _wire_fields(cls)
-        decoded = {
-            name: FileId(*_FILE_ID.unpack(value))
-            if name in cls.FILE_IDS
-            else known(cls.ENUMS[name], value)
-            if name in cls.ENUMS
-            else value
-            for name, value in zip(names, values, strict=True)
-        }
-        make: Callable[..., Self] = cls
-        return make(**decoded, trailing=trailing, cut=cut)
+    def fixed_fields(cls) -> tuple[str, ...]:
+        """Return the names of the fixed part's fields in wire order."""
+        if cls.WIRE_ORDER:
+            return cls.WIRE_ORDER
+        apart = {"trailing", "cut"} | {name for _, name in cls.TAILS}
+        return tuple(field.name for field in fields(cls) if field.name not in apart)
 
 
-def _wire_fields(structure: type[Structure]) -> tuple[str, ...]:
-    if structure.WIRE_ORDER:
-        return structure.WIRE_ORDER
-    return tuple(field.name for field in fields(structure) if field.name not in ("trailing", "cut"))
+@dataclass(slots=True)
+class ChainEntry(Structure):
+    """Base of a structure that comes in chains: its first field is NextEntryOffset."""
+
+    ALIGNMENT: ClassVar[int] = 8
+
+    next_entry_offset: int = AUTO
+
+
+EntryT = TypeVar("EntryT", bound=ChainEntry)
+
+
+def encode_entries(entries: Sequence[EntryT]) -> bytes:
+    """Encode a chain of structures."""
+    if not entries:
+        return b""
+    return join_chain([(entry.encode(), entry.next_entry_offset) for entry in entries], entries[0].ALIGNMENT)
+
+
+def decode_entries(kind: type[EntryT], data: Buffer, findings: Findings) -> list[EntryT]:
+    """Decode a chain of `kind`; an entry cut off before its fixed part ends is left out, with a finding."""
+    minimum = kind.LAYOUT.size
+    entries: list[EntryT] = []
+    view = memoryview(data)
+    for region in split_chain(view, 0, minimum, kind.ALIGNMENT, f"{kind.__name__}.NextEntryOffset", findings):
+        if len(region) < minimum:
+            continue
+        entry, end = kind.decode_prefix(region, findings)
+        rest = bytes(region[end:])
+        if any(rest) or len(rest) >= kind.ALIGNMENT or not entry.next_entry_offset:
+            entry.trailing = rest
+        entries.append(entry)
+    return entries
