@@ -11,7 +11,7 @@ from itertools import product
 from typing import Final, TypeVar
 
 from smbtorture_py.conformance.catalogue import Catalogue
-from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, AES_GMAC, SIGNING_CAPABILITIES, Need
+from smbtorture_py.conformance.needs import AES_GMAC, BY_CIPHER, BY_DIALECT, SIGNING_CAPABILITIES, Need
 
 CASE_ID: Final = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
 """An id is `area.what-it-is-about`, in lower case."""
@@ -38,7 +38,9 @@ class Disturbance(StrEnum):
 
 @dataclass(slots=True, frozen=True)
 class Variant:
-    """One configuration a case runs in: an id such as `dialect=3.1.1,cipher=AES_128_GCM` (empty for the only one)."""
+    """One configuration a case runs in: an id such as `dialect=3.1.1,cipher=AES_128_GCM` (empty for the only
+    one).
+    """
 
     id: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -103,9 +105,10 @@ def case(
 ) -> Callable[[Function], Function]:
     """Declare a function `test_*(lab, ...)` to be a case; its docstring is one plain sentence.
 
-    `requirements` are ids of the catalogue, the first is the one that checks judge by unless they name another.
-    Parameters of a variant are passed to the function where it has an argument of that name; `dialect`, `cipher` and
-    `signing_algorithm` also become what `lab.connect()` offers, and add the matching need.
+    `requirements` are ids of the catalogue, the first is the one that checks judge by unless they name
+    another. Parameters of a variant are passed to the function where it has an argument of that name;
+    `dialect`, `cipher` and `signing_algorithm` also become what `lab.connect()` offers, and add the matching
+    need.
     """
 
     def declare(function: Function) -> Function:
@@ -178,7 +181,9 @@ def problems(cases: Iterable[Case], catalogue: Catalogue) -> list[str]:
         if not CASE_ID.fullmatch(one.id):
             found.append(f"{where}: the id is not of the form area.what-it-is-about")
         if one.id in seen and seen[one.id].function is not one.function:
-            found.append(f"{where}: the id is taken by {seen[one.id].module}.{seen[one.id].function.__name__}")
+            found.append(
+                f"{where}: the id is taken by {seen[one.id].module}.{seen[one.id].function.__name__}"
+            )
         seen[one.id] = one
         if not one.sentence:
             found.append(f"{where}: has no docstring")
@@ -196,8 +201,12 @@ def problems(cases: Iterable[Case], catalogue: Catalogue) -> list[str]:
             found.append(f"{where}: the first argument is not `lab`")
         offered = {name for variant in one.variants for name in variant.parameters}
         found.extend(
-            f"{where}: argument {name!r} is no parameter of a variant" for name in arguments[1:] if name not in offered
+            f"{where}: argument {name!r} is no parameter of a variant"
+            for name in arguments[1:]
+            if name not in offered
         )
         ids = [variant.id for variant in one.variants]
-        found.extend(f"{where}: variant {text!r} occurs twice" for text in sorted({i for i in ids if ids.count(i) > 1}))
+        found.extend(
+            f"{where}: variant {text!r} occurs twice" for text in sorted({i for i in ids if ids.count(i) > 1})
+        )
     return found

@@ -36,8 +36,9 @@ class Level(StrEnum):
 class Requirement:
     """One thing a server is asked to do.
 
-    `id` is stable and unique, `section` is the section of [MS-SMB2] revision 84, `capabilities` says in short which
-    dialects and capabilities it is about, `deviations` what products are known to do instead, by product.
+    `id` is stable and unique, `section` is the section of [MS-SMB2] revision 84, `capabilities` says in short
+    which dialects and capabilities it is about, `deviations` what products are known to do instead, by
+    product.
     """
 
     id: str

@@ -1,9 +1,10 @@
 """Judging by named behaviours: `check(answer, specification=..., windows=...)`.
 
-`specification` and every name that starts with `permitted` are allowed by the text: a pass. Any other name (a product
-or any word) is a behaviour somebody is known to show: with a MUST it fails with the behaviour recorded, with a
-SHOULD it warns, with a MAY it passes, and where the specification is silent it is observed. What matches no name
-is unexpected and fails, unless the specification is silent. Every check leaves an Observation in the lab.
+`specification` and every name that starts with `permitted` are allowed by the text: a pass. Any other name (a
+product or any word) is a behaviour somebody is known to show: with a MUST it fails with the behaviour
+recorded, with a SHOULD it warns, with a MAY it passes, and where the specification is silent it is observed.
+What matches no name is unexpected and fails, unless the specification is silent. Every check leaves an
+Observation in the lab.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class NoStatus(Enum):
 
     DISCONNECT = "DISCONNECT"
     NO_ANSWER = "NO_ANSWER"
+    BROKEN_FRAMING = "BROKEN_FRAMING"
+    """What came cannot be cut into messages."""
+    CLOSED_HERE = "CLOSED_HERE"
+    """The case itself closed the connection."""
 
 
 DISCONNECT: Final = NoStatus.DISCONNECT
@@ -79,14 +84,18 @@ def lacks_flag(flag: int) -> Where:
 
 def other_than(*values: Plain) -> Where:
     """Expect anything but these values."""
-    return Where("other than " + " or ".join(describe(v) for v in values), lambda actual: actual not in values)
+    return Where(
+        "other than " + " or ".join(describe(v) for v in values), lambda actual: actual not in values
+    )
 
 
 def any_error() -> Where:
     """Expect an error status, whichever."""
     return Where(
         "an error status",
-        lambda actual: isinstance(actual, int) and not isinstance(actual, bool) and actual >> 30 == _ERROR_SEVERITY,
+        lambda actual: (
+            isinstance(actual, int) and not isinstance(actual, bool) and actual >> 30 == _ERROR_SEVERITY
+        ),
     )
 
 
@@ -158,28 +167,44 @@ class Check:
         """
         actual = answer.actual
         if actual is NO_ANSWER and not any(matches(expected, actual) for expected in behaviours.values()):
-            raise TimedOut(f"{answer.label}: no answer after {answer.waited:g} s, expected {_list(behaviours)}")
+            raise TimedOut(
+                f"{answer.label}: no answer after {answer.waited:g} s, expected {_list(behaviours)}"
+            )
         judge(answer.lab, answer.label, actual, behaviours, requirement)
 
-    def field(self, answer: Answer, name: str, *, requirement: str | None = None, **behaviours: Expected) -> None:
-        """Judge one field of the answer's body (`max_read_size`, dotted for fields within) or header (`header.flags`).
+    def field(
+        self, answer: Answer, name: str, *, requirement: str | None = None, **behaviours: Expected
+    ) -> None:
+        """Judge one field of the answer's body (`max_read_size`, dotted for fields within) or header
+        (`header.flags`).
 
-        An answer that is not there or is an error response blocks the case: its status is to be checked before.
+        An answer that is not there or is an error response blocks the case: its status is to be checked
+        before.
         """
         judge(answer.lab, f"{answer.label}: {name}", answer.field(name), behaviours, requirement)
 
     def that(
-        self, subject: HasLab | Lab, what: str, actual: object, *, requirement: str | None = None, **behaviours: Expected
+        self,
+        subject: HasLab | Lab,
+        what: str,
+        actual: object,
+        *,
+        requirement: str | None = None,
+        **behaviours: Expected,
     ) -> None:
         """Judge any value; `subject` is whatever it belongs to, `what` how it reads in the report."""
         judge(getattr(subject, "lab", subject), what, actual, behaviours, requirement)
 
     def alive(self, session: LabSession) -> None:
-        """Check that every channel of the session that has not been lost on purpose still answers an ECHO."""
-        for channel in session.channels:
+        """Check that every channel of the session that the case has not ended itself still answers an ECHO."""
+        for channel in session.must_be_alive:
             answer = channel.echo(session)
             judge(
-                session.lab, f"{answer.label} (still alive)", answer.actual, {SPECIFICATION: Status.SUCCESS}, None
+                session.lab,
+                f"{answer.label} (still alive)",
+                answer.actual,
+                {SPECIFICATION: Status.SUCCESS},
+                None,
             )
 
 
@@ -190,7 +215,9 @@ check: Final = Check()
 def judge(
     lab: Lab, what: str, actual: object, behaviours: dict[str, Expected], requirement_id: str | None
 ) -> Observation:
-    """Compare `actual` with the named behaviours, record the observation, and raise CheckFailed for a failure."""
+    """Compare `actual` with the named behaviours, record the observation, and raise CheckFailed for a
+    failure.
+    """
     if not behaviours:
         raise ValueError(f"the check of {what} names no behaviour")
     requirement = lab.requirement(requirement_id)

@@ -65,7 +65,8 @@ SETUP = frozenset(
         Capability.BLACKHOLE,
     }
 )
-"""What belongs to the set-up: lacking it blocks a case; lacking anything else makes the case not applicable."""
+"""What belongs to the set-up: lacking it blocks a case; lacking anything else makes the case not applicable.
+"""
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,7 +82,9 @@ class Need:
 
     @property
     def is_setup(self) -> bool:
-        """Tell whether lacking it is the set-up's fault (blocked) and not the server's choice (not applicable)."""
+        """Tell whether lacking it is the set-up's fault (blocked) and not the server's choice (not
+        applicable).
+        """
         return bool(self.any_of & SETUP)
 
     def __str__(self) -> str:

@@ -33,10 +33,10 @@ class Account:
 class Target:
     """The server under test, ready to be dialled.
 
-    `addresses` are dialable and serve the same machine; the first channel goes to the first one. `advertised` maps
-    what FSCTL_QUERY_NETWORK_INTERFACE_INFO reports to what is dialable, where they differ. `deadline_scale` stretches
-    every deadline; `break_timeout` is the server's oplock break timer in seconds. `directory` is the path inside the
-    share that cases stay in, with backslashes, empty for the root.
+    `addresses` are dialable and serve the same machine; the first channel goes to the first one. `advertised`
+    maps what FSCTL_QUERY_NETWORK_INTERFACE_INFO reports to what is dialable, where they differ.
+    `deadline_scale` stretches every deadline; `break_timeout` is the server's oplock break timer in seconds.
+    `directory` is the path inside the share that cases stay in, with backslashes, empty for the root.
     """
 
     name: str

@@ -11,8 +11,8 @@ from smbtorture_py.results.outcome import Outcome
 class Observation:
     """What one check saw; holds nothing that differs between two worlds (no time, no id, no address).
 
-    `step` counts the checks of a case from 1, `what` names the answer or the field, `expected` lists the named
-    behaviours as "name: value", `behaviour` is the name that matched, or None where nothing did.
+    `step` counts the checks of a case from 1, `what` names the answer or the field, `expected` lists the
+    named behaviours as "name: value", `behaviour` is the name that matched, or None where nothing did.
     """
 
     step: int

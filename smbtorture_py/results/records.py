@@ -1,0 +1,249 @@
+"""The records of a run: JSON lines of four kinds, validated against a committed JSON Schema when read.
+
+`run` comes first, then one `case` for everything planned, then a `result` each as it happens, and `end` last.
+A file without `end` was cut off; a `case` without `result` is missing. Nothing here holds a password or a
+key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from jsonschema import Draft202012Validator
+
+from smbtorture_py.results.observation import Observation
+from smbtorture_py.results.outcome import Outcome, Verdict
+
+FORMAT: Final = 1
+"""Version of the format; readers refuse another one."""
+
+RECORD: Final = "record"
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class RunRecord:
+    """What was run against what. `started` is ISO 8601 in UTC."""
+
+    run_id: str
+    started: str
+    suite_version: str
+    target: str
+    product: str
+    version: str
+    configuration: str
+    world: str
+    seed: int
+    capabilities: tuple[str, ...] = ()
+    selection: str = ""
+    platform: str = ""
+    format: int = FORMAT
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CaseRecord:
+    """One planned case in one variant (empty: the only one)."""
+
+    case: str
+    variant: str
+    sentence: str
+    area: str
+    requirements: tuple[str, ...]
+    level: str
+    needs: tuple[str, ...] = ()
+    slow: bool = False
+    disturbs: str | None = None
+    location: str = ""
+
+    @property
+    def key(self) -> str:
+        """`case` or `case/variant`."""
+        return full_id(self.case, self.variant)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class ResultRecord:
+    """What one case came to. `duration` is in seconds of the world the case ran in.
+
+    `reason` is empty for a pass; `lacking` names what the target lacks where that is the reason; `behaviour`
+    is the named behaviour that decided the outcome and `actual` what was seen there; `evidence` is a folder
+    relative to the records file.
+    """
+
+    case: str
+    variant: str
+    outcome: Outcome
+    verdict: Verdict
+    reason: str = ""
+    lacking: tuple[str, ...] = ()
+    requirement: str = ""
+    behaviour: str | None = None
+    actual: str = ""
+    observations: tuple[Observation, ...] = ()
+    duration: float = 0.0
+    attempt: int = 1
+    worker: str = ""
+    evidence: str = ""
+    reproduce: str = ""
+    expectation: str = ""
+
+    @property
+    def key(self) -> str:
+        """`case` or `case/variant`."""
+        return full_id(self.case, self.variant)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class EndRecord:
+    """The run came to its end; `counts` is outcome -> number of results."""
+
+    finished: str
+    counts: Mapping[str, int]
+    exit_code: int
+
+
+Record: TypeAlias = RunRecord | CaseRecord | ResultRecord | EndRecord
+
+_KINDS: Final[dict[type[Record], str]] = {
+    RunRecord: "run",
+    CaseRecord: "case",
+    ResultRecord: "result",
+    EndRecord: "end",
+}
+
+
+def full_id(case: str, variant: str) -> str:
+    """Return `case` or `case/variant`."""
+    return f"{case}/{variant}" if variant else case
+
+
+class RecordError(ValueError):
+    """A line of a records file does not fit; the text names file, line, field and what is wrong."""
+
+
+def to_json(record: Record) -> str:
+    """Return the line (without its end) that stands for a record."""
+    return json.dumps(
+        {RECORD: _KINDS[type(record)], **asdict(record)}, ensure_ascii=False, separators=(",", ":")
+    )
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    schema = files("smbtorture_py.results") / "records.schema.json"
+    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+
+
+def from_json(line: str, where: str = "record") -> Record:
+    """Read one line; `where` (file and line) leads the message of the RecordError that bad input raises."""
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise RecordError(f"{where}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise RecordError(f"{where}: not a JSON object")
+    error = next(
+        iter(sorted(_validator().iter_errors(value), key=lambda one: list(map(str, one.absolute_path)))), None
+    )
+    if error is not None:
+        deepest = error
+        while deepest.context:
+            deepest = max(deepest.context, key=lambda one: len(one.absolute_path))
+        place = ".".join(str(part) for part in deepest.absolute_path)
+        raise RecordError(f"{where}: {place + ': ' if place else ''}{deepest.message}")
+    kind = value.pop(RECORD)
+    if kind == "run":
+        return RunRecord(**{**value, "capabilities": tuple(value["capabilities"])})
+    if kind == "case":
+        return CaseRecord(
+            **{**value, "requirements": tuple(value["requirements"]), "needs": tuple(value["needs"])}
+        )
+    if kind == "end":
+        return EndRecord(**value)
+    return _result(value)
+
+
+def _result(value: dict[str, object]) -> ResultRecord:
+    raw = value.pop("observations")
+    lacking = value.pop("lacking")
+    outcome, verdict = Outcome(str(value.pop("outcome"))), Verdict(str(value.pop("verdict")))
+    observations = tuple(
+        Observation(**{**one, "expected": tuple(one["expected"]), "outcome": Outcome(one["outcome"])})
+        for one in (raw if isinstance(raw, list) else [])
+    )
+    return ResultRecord(
+        outcome=outcome,
+        verdict=verdict,
+        observations=observations,
+        lacking=tuple(lacking if isinstance(lacking, list) else ()),
+        **value,  # type: ignore[arg-type]  # the schema has checked names and types
+    )
+
+
+@dataclass(slots=True)
+class RunRecords:
+    """Everything one file holds."""
+
+    run: RunRecord
+    cases: list[CaseRecord] = field(default_factory=list)
+    results: list[ResultRecord] = field(default_factory=list)
+    end: EndRecord | None = None
+
+    @property
+    def final(self) -> dict[str, ResultRecord]:
+        """The last result of each case and variant, in the order of the plan."""
+        by_key = {result.key: result for result in self.results}
+        return {case.key: by_key[case.key] for case in self.cases if case.key in by_key}
+
+    @property
+    def missing(self) -> list[CaseRecord]:
+        """What was planned and has no result."""
+        have = {result.key for result in self.results}
+        return [case for case in self.cases if case.key not in have]
+
+    @property
+    def is_complete(self) -> bool:
+        """The run came to its end and everything planned has a result."""
+        return self.end is not None and not self.missing
+
+
+def gather(records: Iterable[Record], where: str = "records") -> RunRecords:
+    """Put records together; raises RecordError where the first is not a `run`, or a second `run` follows."""
+    gathered: RunRecords | None = None
+    for record in records:
+        if isinstance(record, RunRecord):
+            if gathered is not None:
+                raise RecordError(f"{where}: holds a second run")
+            gathered = RunRecords(record)
+        elif gathered is None:
+            raise RecordError(f"{where}: does not begin with a run record")
+        elif isinstance(record, CaseRecord):
+            gathered.cases.append(record)
+        elif isinstance(record, ResultRecord):
+            gathered.results.append(record)
+        else:
+            gathered.end = record
+    if gathered is None:
+        raise RecordError(f"{where}: is empty")
+    return gathered
+
+
+def read(path: Path) -> RunRecords:
+    """Read a records file; a last line that was cut off in mid-write is left out, anything else odd raises
+    RecordError.
+    """
+    return gather(_lines(path), str(path))
+
+
+def _lines(path: Path) -> Iterator[Record]:
+    text = path.read_text(encoding="utf-8")
+    lines: Sequence[str] = text.split("\n")
+    whole = lines[:-1]
+    for number, line in enumerate(whole, start=1):
+        if line:
+            yield from_json(line, f"{path}:{number}")

@@ -1,0 +1,50 @@
+"""From outcome and expectation to verdict, and from verdicts to the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.expectations import Expectation
+from smbtorture_py.results.outcome import RED, Outcome, Verdict
+from smbtorture_py.results.records import ResultRecord
+
+NEUTRAL = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OBSERVED, Outcome.NOT_APPLICABLE})
+"""Outcomes that need no expectation."""
+
+
+def judge(result: ResultRecord, expectation: Expectation | None) -> Verdict:
+    """Return what a result means; `result.verdict` is not looked at.
+
+    A case that is blocked because the target lacks something is fine; blocked by a control step that failed,
+    it is a regression: something that should have worked did not.
+    """
+    if expectation is not None and expectation.fits(result):
+        return Verdict.FLAKY if expectation.is_intermittent else Verdict.KNOWN
+    if result.outcome is Outcome.ERROR:
+        return Verdict.ERROR
+    if expectation is not None and result.outcome in NEUTRAL:
+        return Verdict.FIXED if result.outcome is not Outcome.NOT_APPLICABLE else Verdict.OK
+    if result.outcome in RED:
+        return Verdict.REGRESSION
+    if result.outcome is Outcome.BLOCKED and not result.lacking:
+        return Verdict.REGRESSION
+    return Verdict.OK
+
+
+def exit_code(
+    verdicts: Iterable[Verdict], *, interrupted: bool, missing: int, unreachable: bool = False
+) -> ExitCode:
+    """Return the exit code of a run from its verdicts and from what did not happen."""
+    seen = set(verdicts)
+    if unreachable:
+        return ExitCode.UNREACHABLE
+    if interrupted or missing:
+        return ExitCode.INCOMPLETE
+    if Verdict.ERROR in seen:
+        return ExitCode.HARNESS_ERROR
+    if Verdict.REGRESSION in seen or Verdict.NEW in seen:
+        return ExitCode.REGRESSIONS
+    if not seen:
+        return ExitCode.NOTHING_SELECTED
+    return ExitCode.UNEXPECTED_PASSES if Verdict.FIXED in seen else ExitCode.FINE
