@@ -51,9 +51,14 @@ class TransformHeader:
     def encode(self) -> bytes:
         """Encode into 52 bytes; a nonce that is shorter than 16 is filled with zeros."""
         return self.LAYOUT.pack(
-            self.protocol_id, self.signature, self.nonce, self.original_message_size, self.reserved, self.flags,
+            self.protocol_id,
+            self.signature,
+            self.nonce,
+            self.original_message_size,
+            self.reserved,
+            self.flags,
             self.session_id,
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: Buffer, findings: Findings) -> Self | None:
@@ -102,9 +107,12 @@ class CompressionTransformUnchained:
     def parts(self) -> Sequence[Buffer]:
         """Encode into buffers that follow each other on the wire."""
         header = self.LAYOUT.pack(
-            self.protocol_id, self.original_compressed_segment_size, self.compression_algorithm, self.flags,
+            self.protocol_id,
+            self.original_compressed_segment_size,
+            self.compression_algorithm,
+            self.flags,
             auto(self.offset, len(self.uncompressed)),
-        )  # fmt: skip
+        )
         return [header, self.uncompressed, self.data]
 
     def encode(self) -> bytes:
