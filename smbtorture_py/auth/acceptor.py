@@ -1,4 +1,4 @@
-"""The side that is logged on to: NTLMv2, raw or in SPNEGO ([MS-NLMP] 3.2.5.1, [RFC4178] 5, [MS-SPNG] 3.2.5)."""
+"""The side that is logged on to: NTLMv2, raw or in SPNEGO ([MS-NLMP] 3.2.5.1, [RFC4178] 5)."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Acceptor:
         now: float,
         config: AcceptorConfig | None = None,
     ) -> None:
-        """Take whom to accept; `entropy` gives the 8-byte server challenge, `now` (Unix seconds) its timestamp."""
+        """Take the accounts; `entropy` gives the 8-byte challenge, `now` (Unix seconds) the timestamp."""
         self._accounts = accounts
         self._config = config or AcceptorConfig()
         self._entropy = entropy
@@ -197,7 +197,7 @@ class Acceptor:
         if NTLMSSP_OID not in init.mech_types:
             raise _Refusal(Status.LOGON_FAILURE, "no mechanism in common")
         self._raw_mech_types = init.raw_mech_types
-        # The preferred mechanism's token is no use to another one ([RFC4178] 4.2.1); choosing another needs the MIC.
+        # The preferred mechanism's token is no use to another one, whose choice needs the MIC ([RFC4178] 5).
         self._needs_mech_list_mic = init.mech_types[0] != NTLMSSP_OID
         if self._needs_mech_list_mic or init.mech_token is None:
             state = NegState.REQUEST_MIC if self._needs_mech_list_mic else NegState.ACCEPT_INCOMPLETE
@@ -256,7 +256,7 @@ class Acceptor:
         return Continue(NegTokenResp(NegState.ACCEPT_INCOMPLETE, NTLMSSP_OID, self._challenge).encode())
 
     def _authenticate(self, token: bytes) -> tuple[Identity, bytes]:
-        """Check AUTHENTICATE_MESSAGE in the order of [MS-NLMP] 3.2.5.1.2; return who, and ExportedSessionKey."""
+        """Check AUTHENTICATE_MESSAGE in the order of [MS-NLMP] 3.2.5.1.2; return who, and the session key."""
         message = AuthenticateMessage.decode(token)
         if not message.user and not message.nt_response and message.lm_response in (b"", b"\0"):
             if not self._accounts.anonymous_allowed:

@@ -60,7 +60,7 @@ class AccountDatabase(Protocol):
 
 
 class Accounts:
-    """Accounts in memory; any domain a client names, its workstation's or a workgroup's, means these accounts.
+    """Accounts in memory; any domain that a client names, a workgroup too, means these accounts.
 
     A server that is no domain member looks every name up in its own database. With `domains` only these names
     (and the empty one) do, compared without regard to case.

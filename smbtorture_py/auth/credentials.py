@@ -24,8 +24,8 @@ class AuthForm(Enum):
 class Credentials:
     """A user's name, secret and domain; the secret is a password or the 16 bytes of its NT hash.
 
-    No user means anonymous. `repr` shows no secret. Raises ValueError where both secrets are given, where a user
-    has none, or where the NT hash is not 16 bytes.
+    No user means anonymous. `repr` shows no secret. Raises ValueError where both secrets are given, where a
+    user has none, or where the NT hash is not 16 bytes.
     """
 
     user: str

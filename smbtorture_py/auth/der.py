@@ -44,7 +44,7 @@ def context(number: int, *contents: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads elements one after the other from `data[position:end]`; raises TokenError where they do not fit."""
+    """Reads elements one after the other from `data[position:end]`; TokenError where they do not fit."""
 
     data: bytes
     position: int

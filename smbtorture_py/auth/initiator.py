@@ -57,10 +57,10 @@ class InitiatorHooks:
     """Where an initiator can be made to misbehave; every hook gets the right value and returns what is used.
 
     In the order they are called: `credentials` (the ones of the AUTHENTICATE leg, asked when the challenge is
-    there), `target_info` (the AV_PAIRs of the response, before it is computed), `authenticate` (the message before
-    its MIC), `mic` (16 bytes of MIC, None leaves zeros; clear AvFlags.MIC_PRESENT in `target_info` to drop it
-    properly), `mech_list_mic` (16 bytes, None leaves it out), `token` (leg number from 0 and the whole security
-    buffer).
+    there), `target_info` (the AV_PAIRs of the response, before it is computed), `authenticate` (the message
+    before its MIC), `mic` (16 bytes of MIC, None leaves zeros; clear AvFlags.MIC_PRESENT in `target_info` to
+    drop it properly), `mech_list_mic` (16 bytes, None leaves it out), `token` (leg number from 0 and the
+    whole security buffer).
     """
 
     credentials: Callable[[Credentials], Credentials] | None = None
@@ -87,7 +87,7 @@ class Initiator(Protocol):
         """Say what the acceptor sent that cannot be gone on with; None while all is well."""
 
     def step(self, token: bytes | None) -> bytes | None:
-        """Take the acceptor's token (None at the start) and return the next one, None where none is to be sent.
+        """Take the acceptor's token (None at the start), return the next one, None where there is none.
 
         Never raises: what is wrong with `token` is in `failure`.
         """
@@ -309,8 +309,9 @@ def ntlm_initiator(
 ) -> NtlmInitiator | SpnegoInitiator:
     """Make an initiator for one authentication; a further one (reauthentication, bind) needs another.
 
-    `entropy` is drawn from twice, 8 bytes of client challenge and 16 of session key; `now` (Unix seconds) counts
-    only where the acceptor sends no MsvAvTimestamp; `target_name` is a service principal name, such as cifs/server.
+    `entropy` is drawn from twice, 8 bytes of client challenge and 16 of session key; `now` (Unix seconds)
+    counts only where the acceptor sends no MsvAvTimestamp; `target_name` is a service principal name, such as
+    cifs/server.
     """
     inner = NtlmInitiator(credentials, entropy=entropy, now=now, target_name=target_name, hooks=hooks)
     return inner if form is AuthForm.RAW_NTLMSSP else SpnegoInitiator(inner, hooks)

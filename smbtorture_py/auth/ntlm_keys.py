@@ -55,7 +55,7 @@ def ntowf_v2(nt_hash: bytes, user: str, domain: str) -> bytes:
 
 
 def nt_proof(response_key: bytes, server_challenge: bytes, client_challenge: bytes) -> bytes:
-    """Return NTProofStr over the server's 8 bytes and the NTLMv2_CLIENT_CHALLENGE structure ([MS-NLMP] 3.3.2)."""
+    """Return NTProofStr over the server's 8 bytes and NTLMv2_CLIENT_CHALLENGE ([MS-NLMP] 3.3.2)."""
     return hmac_md5(response_key, server_challenge, client_challenge)
 
 

@@ -159,7 +159,7 @@ class _Payload:
         self.data = bytearray()
 
     def add(self, value: bytes) -> bytes:
-        """Append `value`, return its length, maximum length and offset; raises TokenError beyond 65535 bytes."""
+        """Append `value`, return its length, maximum length and offset; TokenError beyond 65535 bytes."""
         if len(value) > _U16_MAX:
             raise TokenError(f"a field of {len(value)} bytes does not fit")
         described = _FIELD.pack(len(value), len(value), self.start + len(self.data))
@@ -231,7 +231,7 @@ class TargetInfo:
 
 @dataclass(slots=True)
 class NegotiateMessage:
-    """NEGOTIATE_MESSAGE ([MS-NLMP] 2.2.1.1); domain and workstation are not sent, as every current client does."""
+    """NEGOTIATE_MESSAGE ([MS-NLMP] 2.2.1.1); domain and workstation are not sent."""
 
     flags: NegotiateFlags
 
@@ -277,7 +277,7 @@ class ChallengeMessage:
 
     @classmethod
     def decode(cls, token: bytes) -> Self:
-        """Decode; raises TokenError. TargetInfo is read where the flag says so and the fixed part holds it."""
+        """Decode; raises TokenError. TargetInfo is read where flag and length allow it."""
         _expect(token, MessageType.CHALLENGE, _CHALLENGE_SIZE)
         flags = NegotiateFlags(_FLAGS.unpack_from(token, _CHALLENGE_FLAGS)[0])
         target_info = TargetInfo()
@@ -317,7 +317,7 @@ class ClientChallenge:
 
 @dataclass(slots=True)
 class AuthenticateMessage:
-    """AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3); `mic` None leaves Version and MIC out where VERSION is not set."""
+    """AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3); `mic` None leaves zeros in its place."""
 
     flags: NegotiateFlags
     user: str = ""
@@ -348,7 +348,7 @@ class AuthenticateMessage:
 
     @classmethod
     def decode(cls, token: bytes) -> Self:
-        """Decode; raises TokenError. `mic` is what stands at its place where no payload lies there, else None."""
+        """Decode; raises TokenError. `mic` is None where payload lies in its place."""
         _expect(token, MessageType.AUTHENTICATE, _AUTHENTICATE_SIZE)
         flags = NegotiateFlags(_FLAGS.unpack_from(token, _AUTHENTICATE_FLAGS)[0])
         offsets = range(_AUTHENTICATE_FIELDS, _AUTHENTICATE_FLAGS, _FIELD.size)

@@ -41,7 +41,7 @@ def encode_mech_types(mech_types: list[bytes]) -> bytes:
 
 @dataclass(slots=True)
 class NegTokenInit:
-    """NegTokenInit, and NegTokenInit2 of a server where `hint_name` is set ([RFC4178] 4.2.1, [MS-SPNG] 2.2.1)."""
+    """NegTokenInit, with `hint_name` NegTokenInit2 ([RFC4178] 4.2.1, [MS-SPNG] 2.2.1)."""
 
     mech_types: list[bytes]
     mech_token: bytes | None = None

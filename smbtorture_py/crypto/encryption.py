@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,19 +11,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.header import TRANSFORM_PROTOCOL_ID
 from smbtorture_py.wire.negotiate_contexts import Cipher
+from smbtorture_py.wire.transform import (
+    TRANSFORM_ASSOCIATED_DATA_OFFSET,
+    TRANSFORM_HEADER_SIZE,
+    TRANSFORM_SIGNATURE_OFFSET,
+    TransformFlags,
+    TransformHeader,
+)
 
-TRANSFORM_HEADER_SIZE: Final = 52
 TAG_SIZE: Final = 16
 NONCE_FIELD_SIZE: Final = 16
 CCM_NONCE_SIZE: Final = 11
 GCM_NONCE_SIZE: Final = 12
-FLAG_ENCRYPTED: Final = 0x0001
-"""Flags of 3.1.1, EncryptionAlgorithm (AES-128-CCM) of 3.0 and 3.0.2: the same value ([MS-SMB2] 2.2.41)."""
 
-_SIGNATURE: Final = slice(4, 20)
-_AUTHENTICATED: Final = slice(20, TRANSFORM_HEADER_SIZE)
-# Nonce, OriginalMessageSize, Reserved, Flags, SessionId: what is authenticated besides the message.
-_ADDITIONAL = struct.Struct("<16sIHHQ")
+_SIGNATURE: Final = slice(TRANSFORM_SIGNATURE_OFFSET, TRANSFORM_SIGNATURE_OFFSET + TAG_SIZE)
+_AUTHENTICATED: Final = slice(TRANSFORM_ASSOCIATED_DATA_OFFSET, TRANSFORM_HEADER_SIZE)
 
 _KEY_SIZES: Final = {
     Cipher.AES_128_CCM: 16,
@@ -66,27 +67,31 @@ class Encryptor:
         self._aead = _aead(cipher, key)
 
     def seal(
-        self, plain_parts: Sequence[Buffer], session_id: int, nonce: bytes, flags: int = FLAG_ENCRYPTED
+        self,
+        plain_parts: Sequence[Buffer],
+        session_id: int,
+        nonce: bytes,
+        flags: int = TransformFlags.ENCRYPTED,
     ) -> bytearray:
         """Return TRANSFORM_HEADER and ciphertext of the message that `plain_parts` make, in one new buffer.
 
-        `nonce` is `nonce_size` bytes, or fewer (filled with zeros). Every plain byte is moved once, into the
-        buffer it is then encrypted in. Raises ValueError for a longer nonce.
+        `nonce` fills the Nonce field, zeros behind; the cipher uses its first `nonce_size` bytes, so more than
+        these put something into the reserved rest. Every plain byte is moved once, into the buffer it is then
+        encrypted in. Raises ValueError for more than 16 bytes of nonce.
         """
-        if len(nonce) > self.nonce_size:
-            raise ValueError(f"a nonce of {len(nonce)} bytes, {self.cipher.name} takes {self.nonce_size}")
+        if len(nonce) > NONCE_FIELD_SIZE:
+            raise ValueError(f"a nonce of {len(nonce)} bytes, the field has {NONCE_FIELD_SIZE}")
         size = sum(map(len, plain_parts))
         end = TRANSFORM_HEADER_SIZE + size
         sealed = bytearray(end + TAG_SIZE)
-        sealed[:4] = TRANSFORM_PROTOCOL_ID
-        _ADDITIONAL.pack_into(sealed, _AUTHENTICATED.start, nonce, size, 0, flags, session_id)
+        sealed[:TRANSFORM_HEADER_SIZE] = TransformHeader(session_id, nonce, size, flags).encode()
         position = TRANSFORM_HEADER_SIZE
         for part in plain_parts:
             sealed[position : position + len(part)] = part
             position += len(part)
         with memoryview(sealed) as view:
             self._aead.encrypt_into(
-                nonce.ljust(self.nonce_size, b"\0"), view[TRANSFORM_HEADER_SIZE:end],
+                nonce[: self.nonce_size].ljust(self.nonce_size, b"\0"), view[TRANSFORM_HEADER_SIZE:end],
                 bytes(view[_AUTHENTICATED]), view[TRANSFORM_HEADER_SIZE:],
             )  # fmt: skip
             view[_SIGNATURE] = view[end:]
@@ -106,26 +111,30 @@ class Decryptor:
         self._aead = _aead(cipher, key)
 
     def open(self, frame: Buffer) -> memoryview | None:
-        """Return the message sealed in `frame` (a frame that starts with TRANSFORM_HEADER), None where it is not ours.
+        """Return the message sealed in `frame` (TRANSFORM_HEADER first), None where it does not open.
 
-        None stands for: too short for the header, another ProtocolId, OriginalMessageSize that is not the number of
-        bytes that follow, a wrong Signature ([MS-SMB2] 3.2.5.1.1, 3.3.5.2.1). Which of the header's other fields
-        are acceptable is the caller's decision. `frame` is left as it is; the message is a view of a new buffer.
+        None stands for: too short for the header, another ProtocolId, OriginalMessageSize that is not the
+        number of bytes that follow, a wrong Signature ([MS-SMB2] 3.2.5.1.1, 3.3.5.2.1). Which of the header's
+        other fields are acceptable is the caller's decision. `frame` is left as it is; the message is a view
+        of a new buffer.
         """
         size = len(frame) - TRANSFORM_HEADER_SIZE
-        if size < 0 or frame[:4] != TRANSFORM_PROTOCOL_ID:
+        header = TransformHeader.decode(frame, [])
+        if (
+            header is None
+            or header.protocol_id != TRANSFORM_PROTOCOL_ID
+            or header.original_message_size != size
+        ):
             return None
         sealed = memoryview(frame)
-        additional = bytes(sealed[_AUTHENTICATED])
-        nonce, original_size, _reserved, _flags, _session_id = _ADDITIONAL.unpack(additional)
-        if original_size != size:
-            return None
         # The library wants the tag behind the ciphertext; the frame itself may be held by a capture.
         opened = memoryview(bytearray(size + TAG_SIZE))
         opened[:size] = sealed[TRANSFORM_HEADER_SIZE:]
         opened[size:] = sealed[_SIGNATURE]
         try:
-            self._aead.decrypt_into(nonce[: self.nonce_size], opened, additional, opened[:size])
+            self._aead.decrypt_into(
+                header.nonce[: self.nonce_size], opened, bytes(sealed[_AUTHENTICATED]), opened[:size]
+            )
         except InvalidTag:
             return None
         return opened[:size]

@@ -1,4 +1,4 @@
-"""Keys of sessions and of channels, by the counter-mode KDF of SP800-108 with HMAC-SHA256 ([MS-SMB2] 3.1.4.2)."""
+"""Keys of sessions and of channels: SP800-108 counter mode with HMAC-SHA256 ([MS-SMB2] 3.1.4.2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AES_256: Final = (Cipher.AES_256_CCM, Cipher.AES_256_GCM)
 
 @dataclass(slots=True, frozen=True)
 class _Label:
-    """Label and context of one kind of key: for 3.0 and 3.0.2 both fixed, for 3.1.1 the context is the hash."""
+    """Label and context of one kind of key: fixed for 3.0 and 3.0.2; for 3.1.1 the context is the hash."""
 
     label: bytes
     context: bytes
@@ -55,8 +55,8 @@ class SessionKeys:
 def derive_key(key: bytes, label: bytes, context: bytes, bits: int = KEY_BITS) -> bytes:
     """Derive a key of `bits` bits: SP800-108 counter mode, PRF HMAC-SHA256, r = 32 ([MS-SMB2] 3.1.4.2).
 
-    `label` and `context` are used as given, so terminating zeros are the caller's. Raises ValueError where `bits`
-    is not a positive multiple of 8.
+    `label` and `context` are used as given, so terminating zeros are the caller's. Raises ValueError where
+    `bits` is not a positive multiple of 8.
     """
     if bits <= 0 or bits % _BITS_PER_BYTE:
         raise ValueError(f"{bits} bits are no whole number of bytes")
@@ -68,7 +68,7 @@ def derive_key(key: bytes, label: bytes, context: bytes, bits: int = KEY_BITS) -
 
 
 def session_key_of(full_session_key: bytes) -> bytes:
-    """Return Session.SessionKey: the first 16 bytes of the GSS key, padded right with zeros ([MS-SMB2] 3.3.1.8)."""
+    """Return Session.SessionKey: the first 16 bytes of the GSS key, zeros behind ([MS-SMB2] 3.3.1.8)."""
     return full_session_key[:SESSION_KEY_SIZE].ljust(SESSION_KEY_SIZE, b"\0")
 
 
@@ -85,8 +85,8 @@ def derive_session_keys(
 
     `session_key` is 16 bytes (see `session_key_of`), `full_session_key` the whole GSS key, `preauth_hash` the
     64 bytes of Session.PreauthIntegrityHashValue (not used before 3.1.1), `cipher` Connection.CipherId
-    (AES_128_CCM for 3.0 and 3.0.2 with encryption, NONE where there is none). 2.0.2 and 2.1 sign with the session
-    key itself. AES-256 ciphers take the full key and 256 bits; the signing key stays at 128.
+    (AES_128_CCM for 3.0 and 3.0.2 with encryption, NONE where there is none). 2.0.2 and 2.1 sign with the
+    session key itself. AES-256 ciphers take the full key and 256 bits; the signing key stays at 128.
     """
     if dialect < Dialect.SMB_3_0:
         return SessionKeys(session_key, b"", b"", b"")
@@ -107,8 +107,8 @@ def derive_session_keys(
 def derive_channel_signing_key(dialect: int, session_key: bytes, preauth_hash: bytes) -> bytes:
     """Derive Channel.SigningKey of a bound channel, 16 bytes ([MS-SMB2] 3.2.5.3.3, 3.3.5.5.3).
 
-    `session_key` is that of the authentication made on the new channel (16 bytes), `preauth_hash` the value of
-    that channel's own exchange. Encryption keys stay those of the session.
+    `session_key` is that of the authentication made on the new channel (16 bytes), `preauth_hash` the value
+    of that channel's own exchange. Encryption keys stay those of the session.
     """
     if dialect < Dialect.SMB_3_0:
         return session_key

@@ -1,4 +1,4 @@
-"""The preauthentication integrity hash: a chain of SHA-512 over whole messages ([MS-SMB2] 3.2.5.2, 3.3.5.4)."""
+"""The preauthentication integrity hash: chained SHA-512 over messages ([MS-SMB2] 3.2.5.2, 3.3.5.4)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PREAUTH_HASH_SIZE: Final = 64
 class PreauthIntegrityHash:
     """One running hash value; a connection has one, each authentication exchange continues a copy of it.
 
-    `value` is 64 bytes. A message counts from the first byte of its SMB2 header to its last byte, the 4 bytes of
-    the transport framing excluded ([MS-SMB2] 3.2.4.2.3, 3.3.5.5.3).
+    `value` is 64 bytes. A message counts from the first byte of its SMB2 header to its last byte, the 4 bytes
+    of the transport framing excluded ([MS-SMB2] 3.2.4.2.3, 3.3.5.5.3).
     """
 
     value: bytes = bytes(PREAUTH_HASH_SIZE)

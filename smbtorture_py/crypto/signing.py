@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -36,7 +36,7 @@ def signing_algorithm_of(dialect: int, negotiated: SigningAlgorithm | None) -> S
 
 
 def gmac_nonce(message_id: int, *, is_server: bool, is_cancel: bool) -> bytes:
-    """Return the 12 bytes of nonce: MessageId, then bit 0 for a sending server, bit 1 for CANCEL ([MS-SMB2] 3.1.4.1)."""
+    """Return the 12-byte nonce: MessageId, then bit 0: a server sends, bit 1: CANCEL ([MS-SMB2] 3.1.4.1)."""
     return _GMAC_NONCE.pack(message_id, is_server * _NONCE_SERVER | is_cancel * _NONCE_CANCEL)
 
 
@@ -61,10 +61,10 @@ def compute_signature(
 ) -> bytes:
     """Compute the 16 bytes of Signature over one message ([MS-SMB2] 3.1.4.1).
 
-    `parts` follow each other on the wire and start with the SMB2 header, padding of a compound included; whatever
-    stands in the Signature field counts as zero. `is_server` is who sends, `is_cancel` whether it is a CANCEL
-    request; both and `message_id` matter to AES-GMAC only. Raises ValueError for an unknown algorithm and for a key
-    that is not 16 bytes long (HMAC takes any).
+    `parts` follow each other on the wire and start with the SMB2 header, padding of a compound included;
+    whatever stands in the Signature field counts as zero. `is_server` is who sends, `is_cancel` whether it is
+    a CANCEL request; both and `message_id` matter to AES-GMAC only. Raises ValueError for an unknown
+    algorithm and for a key that is not 16 bytes long (HMAC takes any).
     """
     signed = _without_signature(parts)
     if algorithm == SigningAlgorithm.HMAC_SHA256:
@@ -75,7 +75,7 @@ def compute_signature(
     if algorithm == SigningAlgorithm.AES_CMAC:
         cmac = CMAC(algorithms.AES128(key))
         for part in signed:
-            cmac.update(part)
+            cmac.update(cast("bytes", part))  # declared for bytes, takes any buffer
         return cmac.finalize()
     if algorithm == SigningAlgorithm.AES_GMAC:
         nonce = gmac_nonce(message_id, is_server=is_server, is_cancel=is_cancel)
@@ -102,7 +102,7 @@ def signature_of(parts: Sequence[Buffer]) -> bytes:
 def verify_signature(
     algorithm: int, key: bytes, parts: Sequence[Buffer], *, message_id: int, is_server: bool, is_cancel: bool
 ) -> bool:
-    """Tell whether the Signature field in `parts` is right ([MS-SMB2] 3.1.5.1); arguments as `compute_signature`."""
+    """Tell whether the Signature field in `parts` is right ([MS-SMB2] 3.1.5.1)."""
     expected = compute_signature(
         algorithm, key, parts, message_id=message_id, is_server=is_server, is_cancel=is_cancel
     )
