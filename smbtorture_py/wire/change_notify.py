@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -77,15 +78,20 @@ class ChangeNotifyRequest(Body):
     structure_size: int = AUTO
     flags: ChangeNotifyFlags = ChangeNotifyFlags.NONE
     output_buffer_length: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     completion_filter: CompletionFilter = CompletionFilter.NONE
     reserved: int = 0
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.flags, self.output_buffer_length,
-            self.file_id.persistent, self.file_id.volatile, self.completion_filter, self.reserved,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.flags,
+            self.output_buffer_length,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            self.completion_filter,
+            self.reserved,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -98,9 +104,13 @@ class ChangeNotifyRequest(Body):
         )
         check_zero(reserved, HEADER_SIZE + 28, "Reserved", findings)
         return cls(
-            structure_size=structure_size, flags=_FLAGS[flags], output_buffer_length=output_buffer_length,
-            file_id=FileId(persistent, volatile), completion_filter=_FILTERS[completion_filter], reserved=reserved,
-        )._settle(data)  # fmt: skip
+            structure_size=structure_size,
+            flags=_FLAGS[flags],
+            output_buffer_length=output_buffer_length,
+            file_id=FileId(persistent, volatile),
+            completion_filter=_FILTERS[completion_filter],
+            reserved=reserved,
+        )._settle(data)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What every message shares: the AUTO mark, findings, and the base of all message bodies.
 
-A field left `AUTO` is computed when the message is encoded; a field that is set goes out as it is, however wrong.
-Decoding never raises and never allocates by a length it has not checked: what is odd becomes a `Finding`.
+A field left `AUTO` is computed when the message is encoded; a field that is set goes out as it is, however
+wrong. Decoding never raises and never allocates by a length it has not checked: what is odd becomes a
+`Finding`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 """Anything that holds bytes; bulk data stays a view into the buffer it arrived in."""
 
 HEADER_SIZE: Final = 64
-"""Bytes of an SMB2 packet header ([MS-SMB2] 2.2.1); offsets inside a body count from the header's first byte."""
+"""Bytes of an SMB2 packet header ([MS-SMB2] 2.2.1); offsets inside a body count from the header's first
+byte."""
 
 
 class _Auto(int):
@@ -40,7 +42,8 @@ class FramingError(ValueError):
 
 @dataclass(slots=True, frozen=True)
 class Finding:
-    """One thing in received bytes that does not conform: where (byte offset in the frame), which field, what."""
+    """One thing in received bytes that does not conform: where (byte offset in the frame), which field,
+    what."""
 
     offset: int
     field: str
@@ -65,7 +68,8 @@ def align(position: int, boundary: int) -> int:
 
 @dataclass(slots=True, frozen=True)
 class Layout:
-    """Where a decoded body's variable parts lay, kept where encoding would put other bytes than were received."""
+    """Where a decoded body's variable parts lay, kept where encoding would put other bytes than were
+    received."""
 
     image: Buffer
     """Everything between the fixed part and the trailing bytes, as received."""
@@ -79,10 +83,11 @@ class Layout:
 class Body:
     """Base of every message body: what follows the 64-byte header.
 
-    Subclasses are slots dataclasses whose fields carry the names of [MS-SMB2] section 2.2 in snake_case, in wire
-    order, StructureSize, offsets, lengths and counts included (default AUTO). After decoding they hold the values
-    that were on the wire, and a buffer that would reach beyond the message holds what is there of it, with a finding.
-    A body is its fixed part (`FIXED`), then its variable parts, each at a multiple of its boundary, then `trailing`.
+    Subclasses are slots dataclasses whose fields carry the names of [MS-SMB2] section 2.2 in snake_case, in
+    wire order, StructureSize, offsets, lengths and counts included (default AUTO). After decoding they hold
+    the values that were on the wire, and a buffer that would reach beyond the message holds what is there
+    of it, with a finding. A body is its fixed part (`FIXED`), then its variable parts, each at a multiple
+    of its boundary, then `trailing`.
     """
 
     STRUCTURE_SIZE: ClassVar[int] = 0
@@ -90,11 +95,13 @@ class Body:
     BOUNDARIES: ClassVar[tuple[int, ...]] = ()
     """Alignment of each variable part, counted from the header's first byte."""
     PAD_EMPTY: ClassVar[bool] = False
-    """Whether one zero byte stands for variable parts that are all empty, as the odd StructureSize announces."""
+    """Whether one zero byte stands for variable parts that are all empty, as the odd StructureSize
+    announces."""
 
     layout: Layout | None = field(default=None, repr=False, compare=False)
     trailing: Buffer | None = field(default=None, repr=False, compare=False)
-    """The bytes after the last variable part; None, the default, means those that encoding itself puts there."""
+    """The bytes after the last variable part; None, the default, means those that encoding itself puts
+    there."""
 
     def parts(self) -> list[Buffer]:
         """Encode into buffers that follow each other on the wire; bulk data is passed on, never copied."""
@@ -162,8 +169,8 @@ class Body:
     def _settle(self, data: memoryview, *spans: tuple[int, int], exact: bool = True) -> Self:
         """End decoding: keep the trailing bytes, and the layout where encoding would not give `data` again.
 
-        `spans` are offset and length of each variable part as found; `exact` is false where a part's value alone
-        does not tell its bytes.
+        `spans` are offset and length of each variable part as found; `exact` is false where a part's value
+        alone does not tell its bytes.
         """
         start = end = HEADER_SIZE + self._fixed_size()
         for (offset, length), boundary in zip(spans, self.BOUNDARIES, strict=True):
@@ -206,7 +213,8 @@ def encode_text(text: str) -> bytes:
 
 
 def decode_text(data: memoryview, offset: int, name: str, findings: Findings) -> str:
-    """Decode UTF-16LE, lone surrogates kept; an odd last byte is left out, with a finding at `offset` + its place."""
+    """Decode UTF-16LE, lone surrogates kept; an odd last byte is left out, with a finding at `offset` + its
+    place."""
     if len(data) & 1:
         findings.append(Finding(offset + len(data) - 1, name, f"{len(data)} bytes of UTF-16, an odd number"))
         data = data[:-1]
@@ -226,7 +234,8 @@ class FlagCache(dict[int, F]):
 
 
 def members(enumeration: type[IntEnum]) -> dict[int, int]:
-    """Return a map from value to member; decoding uses `.get(value, value)`, so that unknown values stay integers."""
+    """Return a map from value to member; decoding uses `.get(value, value)`, so that unknown values stay
+    integers."""
     return {member.value: member for member in enumeration}
 
 
@@ -237,5 +246,7 @@ class FileId(NamedTuple):
     volatile: int = 0
 
 
+NO_FILE_ID: Final = FileId(0, 0)
 FILE_ID_ANY: Final = FileId(0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
-"""All ones: the open of the operation before in a compound, no open in IOCTL ([MS-SMB2] 3.3.5.2.7.2, 2.2.31)."""
+"""All ones: the open of the operation before in a compound, no open in IOCTL ([MS-SMB2] 3.3.5.2.7.2,
+2.2.31)."""

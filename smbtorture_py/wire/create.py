@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -22,7 +23,7 @@ from smbtorture_py.wire.codec import (
     decode_text,
     encode_text,
     members,
-)  # fmt: skip
+)
 from smbtorture_py.wire.create_contexts import CreateContext, decode_list, encode_list
 
 
@@ -182,13 +183,22 @@ class CreateRequest(Body):
     def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         name, contexts = variable
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.security_flags, self.requested_oplock_level,
-            self.impersonation_level, self.smb_create_flags, self.reserved, self.desired_access,
-            self.file_attributes, self.share_access, self.create_disposition, self.create_options,
-            auto(self.name_offset, positions[0]), auto(self.name_length, len(name)),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.security_flags,
+            self.requested_oplock_level,
+            self.impersonation_level,
+            self.smb_create_flags,
+            self.reserved,
+            self.desired_access,
+            self.file_attributes,
+            self.share_access,
+            self.create_disposition,
+            self.create_options,
+            auto(self.name_offset, positions[0]),
+            auto(self.name_length, len(name)),
             auto(self.create_contexts_offset, positions[1] if len(contexts) else 0),
             auto(self.create_contexts_length, len(contexts)),
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -196,9 +206,23 @@ class CreateRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, security_flags, oplock_level, impersonation_level, smb_create_flags, reserved,
-         desired_access, file_attributes, share_access, disposition, options, name_offset, name_length,
-         contexts_offset, contexts_length) = values  # fmt: skip
+        (
+            structure_size,
+            security_flags,
+            oplock_level,
+            impersonation_level,
+            smb_create_flags,
+            reserved,
+            desired_access,
+            file_attributes,
+            share_access,
+            disposition,
+            options,
+            name_offset,
+            name_length,
+            contexts_offset,
+            contexts_length,
+        ) = values
         check_zero(security_flags, HEADER_SIZE + 2, "SecurityFlags", findings)
         check_zero(smb_create_flags, HEADER_SIZE + 8, "SmbCreateFlags", findings)
         raw_name = cut(data, name_offset, name_length, "Name", findings)
@@ -207,17 +231,29 @@ class CreateRequest(Body):
         name = decode_text(raw_name, name_offset, "Name", findings)
         contexts = decode_list(raw_contexts, contexts_offset, findings) if contexts_length else []
         return cls(
-            structure_size=structure_size, security_flags=security_flags,
+            structure_size=structure_size,
+            security_flags=security_flags,
             requested_oplock_level=OPLOCK_LEVELS.get(oplock_level, oplock_level),
             impersonation_level=_IMPERSONATION_LEVELS.get(impersonation_level, impersonation_level),
-            smb_create_flags=smb_create_flags, reserved=reserved, desired_access=ACCESS_MASKS[desired_access],
-            file_attributes=file_attributes, share_access=_SHARE_ACCESS[share_access],
-            create_disposition=_DISPOSITIONS.get(disposition, disposition), create_options=_OPTIONS[options],
-            name_offset=name_offset, name_length=name_length, create_contexts_offset=contexts_offset,
-            create_contexts_length=contexts_length, name=name, contexts=contexts,
+            smb_create_flags=smb_create_flags,
+            reserved=reserved,
+            desired_access=ACCESS_MASKS[desired_access],
+            file_attributes=file_attributes,
+            share_access=_SHARE_ACCESS[share_access],
+            create_disposition=_DISPOSITIONS.get(disposition, disposition),
+            create_options=_OPTIONS[options],
+            name_offset=name_offset,
+            name_length=name_length,
+            create_contexts_offset=contexts_offset,
+            create_contexts_length=contexts_length,
+            name=name,
+            contexts=contexts,
         )._settle(
-            data, (name_offset, len(raw_name)), (contexts_offset, len(raw_contexts)), exact=len(findings) == before
-        )  # fmt: skip
+            data,
+            (name_offset, len(raw_name)),
+            (contexts_offset, len(raw_contexts)),
+            exact=len(findings) == before,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -240,7 +276,7 @@ class CreateResponse(Body):
     end_of_file: int = 0
     file_attributes: int = 0
     reserved2: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     create_contexts_offset: int = AUTO
     create_contexts_length: int = AUTO
     contexts: list[CreateContext] = field(default_factory=list)
@@ -251,12 +287,23 @@ class CreateResponse(Body):
     def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         size = len(variable[0])
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.oplock_level, self.flags, self.create_action,
-            self.creation_time, self.last_access_time, self.last_write_time, self.change_time,
-            self.allocation_size, self.end_of_file, self.file_attributes, self.reserved2, self.file_id.persistent,
-            self.file_id.volatile, auto(self.create_contexts_offset, positions[0] if size else 0),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.oplock_level,
+            self.flags,
+            self.create_action,
+            self.creation_time,
+            self.last_access_time,
+            self.last_write_time,
+            self.change_time,
+            self.allocation_size,
+            self.end_of_file,
+            self.file_attributes,
+            self.reserved2,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            auto(self.create_contexts_offset, positions[0] if size else 0),
             auto(self.create_contexts_length, size),
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -264,19 +311,44 @@ class CreateResponse(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, oplock_level, flags, action, creation_time, last_access_time, last_write_time, change_time,
-         allocation_size, end_of_file, file_attributes, reserved2, persistent, volatile, offset,
-         length) = values  # fmt: skip
+        (
+            structure_size,
+            oplock_level,
+            flags,
+            action,
+            creation_time,
+            last_access_time,
+            last_write_time,
+            change_time,
+            allocation_size,
+            end_of_file,
+            file_attributes,
+            reserved2,
+            persistent,
+            volatile,
+            offset,
+            length,
+        ) = values
         if reserved2:
             check_zero(reserved2, HEADER_SIZE + 60, "Reserved2", findings)
         raw_contexts = cut(data, offset, length, "CreateContexts", findings)
         before = len(findings)
         contexts = decode_list(raw_contexts, offset, findings) if length else []
         return cls(
-            structure_size=structure_size, oplock_level=OPLOCK_LEVELS.get(oplock_level, oplock_level),
-            flags=_FLAGS[flags], create_action=_ACTIONS.get(action, action), creation_time=creation_time,
-            last_access_time=last_access_time, last_write_time=last_write_time, change_time=change_time,
-            allocation_size=allocation_size, end_of_file=end_of_file, file_attributes=file_attributes,
-            reserved2=reserved2, file_id=FileId(persistent, volatile), create_contexts_offset=offset,
-            create_contexts_length=length, contexts=contexts,
-        )._settle(data, (offset, len(raw_contexts)), exact=len(findings) == before)  # fmt: skip
+            structure_size=structure_size,
+            oplock_level=OPLOCK_LEVELS.get(oplock_level, oplock_level),
+            flags=_FLAGS[flags],
+            create_action=_ACTIONS.get(action, action),
+            creation_time=creation_time,
+            last_access_time=last_access_time,
+            last_write_time=last_write_time,
+            change_time=change_time,
+            allocation_size=allocation_size,
+            end_of_file=end_of_file,
+            file_attributes=file_attributes,
+            reserved2=reserved2,
+            file_id=FileId(persistent, volatile),
+            create_contexts_offset=offset,
+            create_contexts_length=length,
+            contexts=contexts,
+        )._settle(data, (offset, len(raw_contexts)), exact=len(findings) == before)

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Body, Buffer, FileId, Findings, auto, check_zero
+from smbtorture_py.wire.codec import (
+    AUTO,
+    HEADER_SIZE,
+    NO_FILE_ID,
+    Body,
+    Buffer,
+    FileId,
+    Findings,
+    auto,
+    check_zero,
+)
 from smbtorture_py.wire.reserved_body import ReservedBody
 
 
@@ -21,13 +31,16 @@ class FlushRequest(Body):
     structure_size: int = AUTO
     reserved1: int = 0
     reserved2: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved1, self.reserved2,
-            self.file_id.persistent, self.file_id.volatile,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.reserved1,
+            self.reserved2,
+            self.file_id.persistent,
+            self.file_id.volatile,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -39,9 +52,11 @@ class FlushRequest(Body):
         check_zero(reserved1, HEADER_SIZE + 2, "Reserved1", findings)
         check_zero(reserved2, HEADER_SIZE + 4, "Reserved2", findings)
         return cls(
-            structure_size=structure_size, reserved1=reserved1, reserved2=reserved2,
+            structure_size=structure_size,
+            reserved1=reserved1,
+            reserved2=reserved2,
             file_id=FileId(persistent, volatile),
-        )._settle(data)  # fmt: skip
+        )._settle(data)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,14 +27,16 @@ class Closed(Enum):
 
 
 def encode_frame_header(length: int) -> bytes:
-    """Return the 4 bytes in front of a message of `length` bytes; raises ValueError where it is above 0xFFFFFF."""
+    """Return the 4 bytes in front of a message of `length` bytes; raises ValueError where it is above
+    0xFFFFFF."""
     if not 0 <= length <= MAX_FRAME_LENGTH:
         raise ValueError(f"a frame of {length} bytes, more than {MAX_FRAME_LENGTH}")
     return length.to_bytes(FRAME_HEADER_SIZE, "big")
 
 
 class FrameReader:
-    """Cuts a byte stream into frames; memory grows only with bytes that arrived, and never beyond one frame."""
+    """Cuts a byte stream into frames; memory grows only with bytes that arrived, and never beyond one
+    frame."""
 
     def __init__(self, max_length: int = MAX_FRAME_LENGTH) -> None:
         self.max_length = max_length
@@ -48,8 +50,9 @@ class FrameReader:
     def feed(self, data: Buffer) -> Iterator[memoryview]:
         """Yield every message that `data` completes, in order, without the 4-byte header.
 
-        Nothing happens until the result is iterated. Raises FramingError, after the messages before it, where a
-        header does not start with zero or announces more than `max_length` bytes; the stream is lost then.
+        Nothing happens until the result is iterated. Raises FramingError, after the messages before it,
+        where a header does not start with zero or announces more than `max_length` bytes; the stream is
+        lost then.
         """
         view = memoryview(data if isinstance(data, bytes) else bytes(data))
         position = 0

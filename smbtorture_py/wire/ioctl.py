@@ -60,14 +60,22 @@ class IoctlRequest(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return self.input, self.output
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved, self.ctl_code, self.file_id.persistent,
-            self.file_id.volatile, auto(self.input_offset, positions[0] if len(self.input) else 0),
-            auto(self.input_count, len(self.input)), self.max_input_response,
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.reserved,
+            self.ctl_code,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            auto(self.input_offset, positions[0] if len(self.input) else 0),
+            auto(self.input_count, len(self.input)),
+            self.max_input_response,
             auto(self.output_offset, positions[1] if len(self.output) else 0),
-            auto(self.output_count, len(self.output)), self.max_output_response, self.flags, self.reserved2,
-        )  # fmt: skip
+            auto(self.output_count, len(self.output)),
+            self.max_output_response,
+            self.flags,
+            self.reserved2,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -75,19 +83,41 @@ class IoctlRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, reserved, ctl_code, persistent, volatile, input_offset, input_count, max_input_response,
-         output_offset, output_count, max_output_response, flags, reserved2) = values  # fmt: skip
+        (
+            structure_size,
+            reserved,
+            ctl_code,
+            persistent,
+            volatile,
+            input_offset,
+            input_count,
+            max_input_response,
+            output_offset,
+            output_count,
+            max_output_response,
+            flags,
+            reserved2,
+        ) = values
         check_zero(reserved, HEADER_SIZE + 2, "Reserved", findings)
         check_zero(reserved2, HEADER_SIZE + 52, "Reserved2", findings)
         request_input = cut(data, input_offset, input_count, "Input", findings)
         request_output = cut(data, output_offset, output_count, "Output", findings)
         return cls(
-            structure_size=structure_size, reserved=reserved, ctl_code=ctl_code,
-            file_id=FileId(persistent, volatile), input_offset=input_offset, input_count=input_count,
-            max_input_response=max_input_response, output_offset=output_offset, output_count=output_count,
-            max_output_response=max_output_response, flags=_FLAGS[flags], reserved2=reserved2, input=request_input,
+            structure_size=structure_size,
+            reserved=reserved,
+            ctl_code=ctl_code,
+            file_id=FileId(persistent, volatile),
+            input_offset=input_offset,
+            input_count=input_count,
+            max_input_response=max_input_response,
+            output_offset=output_offset,
+            output_count=output_count,
+            max_output_response=max_output_response,
+            flags=_FLAGS[flags],
+            reserved2=reserved2,
+            input=request_input,
             output=request_output,
-        )._settle(data, (input_offset, len(request_input)), (output_offset, len(request_output)))  # fmt: skip
+        )._settle(data, (input_offset, len(request_input)), (output_offset, len(request_output)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,13 +144,20 @@ class IoctlResponse(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return self.input, self.output
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved, self.ctl_code, self.file_id.persistent,
-            self.file_id.volatile, auto(self.input_offset, positions[0]), auto(self.input_count, len(self.input)),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.reserved,
+            self.ctl_code,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            auto(self.input_offset, positions[0]),
+            auto(self.input_count, len(self.input)),
             auto(self.output_offset, positions[1] if len(self.output) else 0),
-            auto(self.output_count, len(self.output)), self.flags, self.reserved2,
-        )  # fmt: skip
+            auto(self.output_count, len(self.output)),
+            self.flags,
+            self.reserved2,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -128,16 +165,35 @@ class IoctlResponse(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, reserved, ctl_code, persistent, volatile, input_offset, input_count, output_offset,
-         output_count, flags, reserved2) = values  # fmt: skip
+        (
+            structure_size,
+            reserved,
+            ctl_code,
+            persistent,
+            volatile,
+            input_offset,
+            input_count,
+            output_offset,
+            output_count,
+            flags,
+            reserved2,
+        ) = values
         check_zero(reserved, HEADER_SIZE + 2, "Reserved", findings)
         check_zero(flags, HEADER_SIZE + 40, "Flags", findings)
         check_zero(reserved2, HEADER_SIZE + 44, "Reserved2", findings)
         response_input = cut(data, input_offset, input_count, "Input", findings)
         response_output = cut(data, output_offset, output_count, "Output", findings)
         return cls(
-            structure_size=structure_size, reserved=reserved, ctl_code=ctl_code,
-            file_id=FileId(persistent, volatile), input_offset=input_offset, input_count=input_count,
-            output_offset=output_offset, output_count=output_count, flags=flags, reserved2=reserved2,
-            input=response_input, output=response_output,
-        )._settle(data, (input_offset, len(response_input)), (output_offset, len(response_output)))  # fmt: skip
+            structure_size=structure_size,
+            reserved=reserved,
+            ctl_code=ctl_code,
+            file_id=FileId(persistent, volatile),
+            input_offset=input_offset,
+            input_count=input_count,
+            output_offset=output_offset,
+            output_count=output_count,
+            flags=flags,
+            reserved2=reserved2,
+            input=response_input,
+            output=response_output,
+        )._settle(data, (input_offset, len(response_input)), (output_offset, len(response_output)))

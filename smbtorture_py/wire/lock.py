@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -64,7 +65,7 @@ class LockRequest(Body):
     lock_count: int = AUTO
     lock_sequence_number: int = 0
     lock_sequence_index: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     locks: list[LockElement] = field(default_factory=list)
 
     def _variable(self) -> tuple[Buffer, ...]:
@@ -74,12 +75,14 @@ class LockRequest(Body):
             ),
         )
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), auto(self.lock_count, len(self.locks)),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            auto(self.lock_count, len(self.locks)),
             self.lock_sequence_number & _NUMBER_MASK | self.lock_sequence_index << _NUMBER_BITS,
-            self.file_id.persistent, self.file_id.volatile,
-        )  # fmt: skip
+            self.file_id.persistent,
+            self.file_id.volatile,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -96,9 +99,13 @@ class LockRequest(Body):
             check_zero(reserved, start + index * _ELEMENT.size + 20, "LockElement.Reserved", findings)
             locks.append(LockElement(offset=offset, length=length, flags=_FLAGS[flags], reserved=reserved))
         return cls(
-            structure_size=structure_size, lock_count=lock_count, lock_sequence_number=sequence & _NUMBER_MASK,
-            lock_sequence_index=sequence >> _NUMBER_BITS, file_id=FileId(persistent, volatile), locks=locks,
-        )._settle(data, (start, len(raw)))  # fmt: skip
+            structure_size=structure_size,
+            lock_count=lock_count,
+            lock_sequence_number=sequence & _NUMBER_MASK,
+            lock_sequence_index=sequence >> _NUMBER_BITS,
+            file_id=FileId(persistent, volatile),
+            locks=locks,
+        )._settle(data, (start, len(raw)))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from smbtorture_py.wire.codec import (
     check_zero,
     cut,
     members,
-)  # fmt: skip
+)
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext, decode_list, encode_list
 
 
@@ -68,8 +68,8 @@ _CONTEXT_BOUNDARY: Final = 8
 class NegotiateRequest(Body):
     """NEGOTIATE request ([MS-SMB2] 2.2.3).
 
-    NegotiateContextOffset, NegotiateContextCount and Reserved2 share their 8 bytes with the ClientStartTime of
-    requests that do not offer 3.1.1; `client_start_time` is that other view of the three fields.
+    NegotiateContextOffset, NegotiateContextCount and Reserved2 share their 8 bytes with the ClientStartTime
+    of requests that do not offer 3.1.1; `client_start_time` is that other view of the three fields.
     """
 
     STRUCTURE_SIZE: ClassVar[int] = 36
@@ -106,14 +106,19 @@ class NegotiateRequest(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return struct.pack(f"<{len(self.dialects)}H", *self.dialects), encode_list(self.negotiate_contexts)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         contexts_offset = positions[1] if self.negotiate_contexts else 0
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), auto(self.dialect_count, len(self.dialects)),
-            self.security_mode, self.reserved, self.capabilities, self.client_guid,
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            auto(self.dialect_count, len(self.dialects)),
+            self.security_mode,
+            self.reserved,
+            self.capabilities,
+            self.client_guid,
             auto(self.negotiate_context_offset, contexts_offset),
-            auto(self.negotiate_context_count, len(self.negotiate_contexts)), self.reserved2,
-        )  # fmt: skip
+            auto(self.negotiate_context_count, len(self.negotiate_contexts)),
+            self.reserved2,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -121,8 +126,17 @@ class NegotiateRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, dialect_count, security_mode, reserved, capabilities, client_guid, contexts_offset,
-         contexts_count, reserved2) = values  # fmt: skip
+        (
+            structure_size,
+            dialect_count,
+            security_mode,
+            reserved,
+            capabilities,
+            client_guid,
+            contexts_offset,
+            contexts_count,
+            reserved2,
+        ) = values
         check_zero(reserved, HEADER_SIZE + 6, "Reserved", findings)
         start = HEADER_SIZE + cls.FIXED.size
         raw_dialects = cut(data, start, 2 * dialect_count, "Dialects", findings)
@@ -140,18 +154,26 @@ class NegotiateRequest(Body):
                 contexts_offset | contexts_count | reserved2, HEADER_SIZE + 28, "ClientStartTime", findings
             )
         return cls(
-            structure_size=structure_size, dialect_count=dialect_count, security_mode=SECURITY_MODES[security_mode],
-            reserved=reserved, capabilities=CAPABILITIES[capabilities], client_guid=client_guid,
-            negotiate_context_offset=contexts_offset, negotiate_context_count=contexts_count, reserved2=reserved2,
-            dialects=dialects, negotiate_contexts=contexts,
-        )._settle(data, (start, len(raw_dialects)), (at, size), exact=exact)  # fmt: skip
+            structure_size=structure_size,
+            dialect_count=dialect_count,
+            security_mode=SECURITY_MODES[security_mode],
+            reserved=reserved,
+            capabilities=CAPABILITIES[capabilities],
+            client_guid=client_guid,
+            negotiate_context_offset=contexts_offset,
+            negotiate_context_count=contexts_count,
+            reserved2=reserved2,
+            dialects=dialects,
+            negotiate_contexts=contexts,
+        )._settle(data, (start, len(raw_dialects)), (at, size), exact=exact)
 
 
 @dataclass(slots=True, kw_only=True)
 class NegotiateResponse(Body):
     """NEGOTIATE response ([MS-SMB2] 2.2.4); times are FILETIMEs, sizes are bytes.
 
-    NegotiateContextCount is Reserved, and NegotiateContextOffset is Reserved2, where DialectRevision is not 3.1.1.
+    NegotiateContextCount is Reserved, and NegotiateContextOffset is Reserved2, where DialectRevision is not
+    3.1.1.
     """
 
     STRUCTURE_SIZE: ClassVar[int] = 65
@@ -178,16 +200,24 @@ class NegotiateResponse(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return self.security_buffer, encode_list(self.negotiate_contexts)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         contexts_offset = positions[1] if self.negotiate_contexts else 0
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.security_mode, self.dialect_revision,
-            auto(self.negotiate_context_count, len(self.negotiate_contexts)), self.server_guid, self.capabilities,
-            self.max_transact_size, self.max_read_size, self.max_write_size, self.system_time,
-            self.server_start_time, auto(self.security_buffer_offset, positions[0]),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.security_mode,
+            self.dialect_revision,
+            auto(self.negotiate_context_count, len(self.negotiate_contexts)),
+            self.server_guid,
+            self.capabilities,
+            self.max_transact_size,
+            self.max_read_size,
+            self.max_write_size,
+            self.system_time,
+            self.server_start_time,
+            auto(self.security_buffer_offset, positions[0]),
             auto(self.security_buffer_length, len(self.security_buffer)),
             auto(self.negotiate_context_offset, contexts_offset),
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -195,9 +225,22 @@ class NegotiateResponse(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, security_mode, dialect_revision, contexts_count, server_guid, capabilities,
-         max_transact_size, max_read_size, max_write_size, system_time, server_start_time, offset, length,
-         contexts_offset) = values  # fmt: skip
+        (
+            structure_size,
+            security_mode,
+            dialect_revision,
+            contexts_count,
+            server_guid,
+            capabilities,
+            max_transact_size,
+            max_read_size,
+            max_write_size,
+            system_time,
+            server_start_time,
+            offset,
+            length,
+            contexts_offset,
+        ) = values
         security_buffer = cut(data, offset, length, "SecurityBuffer", findings)
         contexts: list[NegotiateContext] = []
         at = size = 0
@@ -206,20 +249,30 @@ class NegotiateResponse(Body):
             at = contexts_offset
             contexts, size, exact = decode_negotiate_contexts(data, at, contexts_count, findings)
         return cls(
-            structure_size=structure_size, security_mode=SECURITY_MODES[security_mode],
+            structure_size=structure_size,
+            security_mode=SECURITY_MODES[security_mode],
             dialect_revision=_DIALECTS.get(dialect_revision, dialect_revision),
-            negotiate_context_count=contexts_count, server_guid=server_guid,
-            capabilities=CAPABILITIES[capabilities], max_transact_size=max_transact_size,
-            max_read_size=max_read_size, max_write_size=max_write_size, system_time=system_time,
-            server_start_time=server_start_time, security_buffer_offset=offset, security_buffer_length=length,
-            negotiate_context_offset=contexts_offset, security_buffer=security_buffer, negotiate_contexts=contexts,
-        )._settle(data, (offset, len(security_buffer)), (at, size), exact=exact)  # fmt: skip
+            negotiate_context_count=contexts_count,
+            server_guid=server_guid,
+            capabilities=CAPABILITIES[capabilities],
+            max_transact_size=max_transact_size,
+            max_read_size=max_read_size,
+            max_write_size=max_write_size,
+            system_time=system_time,
+            server_start_time=server_start_time,
+            security_buffer_offset=offset,
+            security_buffer_length=length,
+            negotiate_context_offset=contexts_offset,
+            security_buffer=security_buffer,
+            negotiate_contexts=contexts,
+        )._settle(data, (offset, len(security_buffer)), (at, size), exact=exact)
 
 
 def decode_negotiate_contexts(
     data: memoryview, offset: int, count: int, findings: Findings
 ) -> tuple[list[NegotiateContext], int, bool]:
-    """Decode `count` contexts at `offset` of a message, up to its end; tell how many bytes, and whether all is well."""
+    """Decode `count` contexts at `offset` of a message, up to its end; tell how many bytes, and whether all
+    is well."""
     if not count:
         return [], 0, True
     if not HEADER_SIZE <= offset <= len(data):

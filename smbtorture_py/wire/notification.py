@@ -48,11 +48,12 @@ class ServerToClientNotification(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.notification,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.FIXED.size + len(self.notification)), self.reserved,
+            auto(self.structure_size, self.FIXED.size + len(self.notification)),
+            self.reserved,
             self.notification_type,
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -69,6 +70,8 @@ class ServerToClientNotification(Body):
             findings.append(Finding(HEADER_SIZE, "StructureSize", problem))
         check_zero(reserved, HEADER_SIZE + 2, "Reserved", findings)
         return cls(
-            structure_size=structure_size, reserved=reserved,
-            notification_type=_TYPES.get(notification_type, notification_type), notification=data[start:],
-        )._settle(data, (start, len(data) - start))  # fmt: skip
+            structure_size=structure_size,
+            reserved=reserved,
+            notification_type=_TYPES.get(notification_type, notification_type),
+            notification=data[start:],
+        )._settle(data, (start, len(data) - start))

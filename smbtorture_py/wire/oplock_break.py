@@ -1,4 +1,5 @@
-"""SMB2 OPLOCK_BREAK: notification, acknowledgment and response, of oplocks and leases ([MS-SMB2] 2.2.23 to 2.2.25)."""
+"""SMB2 OPLOCK_BREAK: notification, acknowledgment and response, of oplocks and leases ([MS-SMB2] 2.2.23 to
+2.2.25)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -43,13 +45,17 @@ class _OplockBreak(Body):
     oplock_level: int = OplockLevel.NONE
     reserved: int = 0
     reserved2: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.oplock_level, self.reserved, self.reserved2,
-            self.file_id.persistent, self.file_id.volatile,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.oplock_level,
+            self.reserved,
+            self.reserved2,
+            self.file_id.persistent,
+            self.file_id.volatile,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -61,9 +67,12 @@ class _OplockBreak(Body):
         check_zero(reserved, HEADER_SIZE + 3, "Reserved", findings)
         check_zero(reserved2, HEADER_SIZE + 4, "Reserved2", findings)
         return cls(
-            structure_size=structure_size, oplock_level=OPLOCK_LEVELS.get(oplock_level, oplock_level),
-            reserved=reserved, reserved2=reserved2, file_id=FileId(persistent, volatile),
-        )._settle(data)  # fmt: skip
+            structure_size=structure_size,
+            oplock_level=OPLOCK_LEVELS.get(oplock_level, oplock_level),
+            reserved=reserved,
+            reserved2=reserved2,
+            file_id=FileId(persistent, volatile),
+        )._settle(data)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +92,8 @@ class OplockBreakResponse(_OplockBreak):
 
 @dataclass(slots=True, kw_only=True)
 class LeaseBreakNotification(Body):
-    """Lease break notification ([MS-SMB2] 2.2.23.2), sent with MessageId all ones; NewEpoch is 0 in dialect 2.1."""
+    """Lease break notification ([MS-SMB2] 2.2.23.2), sent with MessageId all ones; NewEpoch is 0 in dialect
+    2.1."""
 
     STRUCTURE_SIZE: ClassVar[int] = 44
     FIXED: ClassVar[struct.Struct] = struct.Struct("<HHI16sIIIII")
@@ -98,12 +108,18 @@ class LeaseBreakNotification(Body):
     access_mask_hint: int = 0
     share_mask_hint: int = 0
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.new_epoch, self.flags, self.lease_key,
-            self.current_lease_state, self.new_lease_state, self.break_reason, self.access_mask_hint,
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.new_epoch,
+            self.flags,
+            self.lease_key,
+            self.current_lease_state,
+            self.new_lease_state,
+            self.break_reason,
+            self.access_mask_hint,
             self.share_mask_hint,
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -111,16 +127,31 @@ class LeaseBreakNotification(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, new_epoch, flags, lease_key, current, new, break_reason, access_mask_hint,
-         share_mask_hint) = values  # fmt: skip
+        (
+            structure_size,
+            new_epoch,
+            flags,
+            lease_key,
+            current,
+            new,
+            break_reason,
+            access_mask_hint,
+            share_mask_hint,
+        ) = values
         check_zero(break_reason, HEADER_SIZE + 32, "BreakReason", findings)
         check_zero(access_mask_hint, HEADER_SIZE + 36, "AccessMaskHint", findings)
         check_zero(share_mask_hint, HEADER_SIZE + 40, "ShareMaskHint", findings)
         return cls(
-            structure_size=structure_size, new_epoch=new_epoch, flags=_FLAGS[flags], lease_key=lease_key,
-            current_lease_state=_STATES[current], new_lease_state=_STATES[new], break_reason=break_reason,
-            access_mask_hint=access_mask_hint, share_mask_hint=share_mask_hint,
-        )._settle(data)  # fmt: skip
+            structure_size=structure_size,
+            new_epoch=new_epoch,
+            flags=_FLAGS[flags],
+            lease_key=lease_key,
+            current_lease_state=_STATES[current],
+            new_lease_state=_STATES[new],
+            break_reason=break_reason,
+            access_mask_hint=access_mask_hint,
+            share_mask_hint=share_mask_hint,
+        )._settle(data)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,11 +166,15 @@ class _LeaseBreak(Body):
     lease_state: LeaseState = LeaseState.NONE
     lease_duration: int = 0
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved, self.flags, self.lease_key,
-            self.lease_state, self.lease_duration,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.reserved,
+            self.flags,
+            self.lease_key,
+            self.lease_state,
+            self.lease_duration,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -152,9 +187,13 @@ class _LeaseBreak(Body):
         check_zero(flags, HEADER_SIZE + 4, "Flags", findings)
         check_zero(lease_duration, HEADER_SIZE + 28, "LeaseDuration", findings)
         return cls(
-            structure_size=structure_size, reserved=reserved, flags=flags, lease_key=lease_key,
-            lease_state=_STATES[lease_state], lease_duration=lease_duration,
-        )._settle(data)  # fmt: skip
+            structure_size=structure_size,
+            reserved=reserved,
+            flags=flags,
+            lease_key=lease_key,
+            lease_state=_STATES[lease_state],
+            lease_duration=lease_duration,
+        )._settle(data)
 
 
 @dataclass(slots=True, kw_only=True)

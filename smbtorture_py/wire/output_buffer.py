@@ -1,4 +1,5 @@
-"""The response that carries one buffer of information: QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO share it."""
+"""The response that carries one buffer of information: QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO share
+it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class OutputBufferResponse(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.output_buffer,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         size = len(self.output_buffer)
         return self.FIXED.pack(
             auto(self.structure_size, self.STRUCTURE_SIZE),

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Self
 
 from smbtorture_py.wire.codec import (
     AUTO,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -49,7 +50,7 @@ class QueryDirectoryRequest(Body):
     file_information_class: int = 0
     flags: QueryDirectoryFlags = QueryDirectoryFlags.NONE
     file_index: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     file_name_offset: int = AUTO
     file_name_length: int = AUTO
     output_buffer_length: int = 0
@@ -61,11 +62,16 @@ class QueryDirectoryRequest(Body):
     def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         size = len(variable[0])
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.file_information_class, self.flags,
-            self.file_index, self.file_id.persistent, self.file_id.volatile,
-            auto(self.file_name_offset, positions[0] if size else 0), auto(self.file_name_length, size),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.file_information_class,
+            self.flags,
+            self.file_index,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            auto(self.file_name_offset, positions[0] if size else 0),
+            auto(self.file_name_length, size),
             self.output_buffer_length,
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -73,15 +79,29 @@ class QueryDirectoryRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, file_information_class, flags, file_index, persistent, volatile, offset, length,
-         output_buffer_length) = values  # fmt: skip
+        (
+            structure_size,
+            file_information_class,
+            flags,
+            file_index,
+            persistent,
+            volatile,
+            offset,
+            length,
+            output_buffer_length,
+        ) = values
         raw = cut(data, offset, length, "FileName", findings)
         return cls(
-            structure_size=structure_size, file_information_class=file_information_class, flags=_FLAGS[flags],
-            file_index=file_index, file_id=FileId(persistent, volatile), file_name_offset=offset,
-            file_name_length=length, output_buffer_length=output_buffer_length,
+            structure_size=structure_size,
+            file_information_class=file_information_class,
+            flags=_FLAGS[flags],
+            file_index=file_index,
+            file_id=FileId(persistent, volatile),
+            file_name_offset=offset,
+            file_name_length=length,
+            output_buffer_length=output_buffer_length,
             file_name=decode_text(raw, offset, "FileName", findings),
-        )._settle(data, (offset, len(raw)), exact=not len(raw) & 1)  # fmt: skip
+        )._settle(data, (offset, len(raw)), exact=not len(raw) & 1)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -52,20 +53,27 @@ class QueryInfoRequest(Body):
     input_buffer_length: int = AUTO
     additional_information: int = 0
     flags: QueryInfoFlags = QueryInfoFlags.NONE
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     input_buffer: Buffer = b""
 
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.input_buffer,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         size = len(self.input_buffer)
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.info_type, self.file_info_class,
-            self.output_buffer_length, auto(self.input_buffer_offset, positions[0] if size else 0), self.reserved,
-            auto(self.input_buffer_length, size), self.additional_information, self.flags,
-            self.file_id.persistent, self.file_id.volatile,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.info_type,
+            self.file_info_class,
+            self.output_buffer_length,
+            auto(self.input_buffer_offset, positions[0] if size else 0),
+            self.reserved,
+            auto(self.input_buffer_length, size),
+            self.additional_information,
+            self.flags,
+            self.file_id.persistent,
+            self.file_id.volatile,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -73,18 +81,37 @@ class QueryInfoRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, info_type, file_info_class, output_buffer_length, offset, reserved, length,
-         additional_information, flags, persistent, volatile) = values  # fmt: skip
+        (
+            structure_size,
+            info_type,
+            file_info_class,
+            output_buffer_length,
+            offset,
+            reserved,
+            length,
+            additional_information,
+            flags,
+            persistent,
+            volatile,
+        ) = values
         check_zero(reserved, HEADER_SIZE + 10, "Reserved", findings)
         input_buffer = cut(data, offset, length, "InputBuffer", findings)
         return cls(
-            structure_size=structure_size, info_type=info_type, file_info_class=file_info_class,
-            output_buffer_length=output_buffer_length, input_buffer_offset=offset, reserved=reserved,
-            input_buffer_length=length, additional_information=additional_information, flags=_FLAGS[flags],
-            file_id=FileId(persistent, volatile), input_buffer=input_buffer,
-        )._settle(data, (offset, len(input_buffer)))  # fmt: skip
+            structure_size=structure_size,
+            info_type=info_type,
+            file_info_class=file_info_class,
+            output_buffer_length=output_buffer_length,
+            input_buffer_offset=offset,
+            reserved=reserved,
+            input_buffer_length=length,
+            additional_information=additional_information,
+            flags=_FLAGS[flags],
+            file_id=FileId(persistent, volatile),
+            input_buffer=input_buffer,
+        )._settle(data, (offset, len(input_buffer)))
 
 
 @dataclass(slots=True, kw_only=True)
 class QueryInfoResponse(OutputBufferResponse):
-    """QUERY_INFO response ([MS-SMB2] 2.2.38): information as in [MS-FSCC] 2.4, 2.5, or a security descriptor."""
+    """QUERY_INFO response ([MS-SMB2] 2.2.38): information as in [MS-FSCC] 2.4, 2.5, or a security
+    descriptor."""

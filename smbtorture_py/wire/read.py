@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -20,7 +21,7 @@ from smbtorture_py.wire.codec import (
     check_zero,
     cut,
     members,
-)  # fmt: skip
+)
 
 
 class ReadFlags(IntFlag):
@@ -68,7 +69,7 @@ class ReadRequest(Body):
     flags: ReadFlags = ReadFlags.NONE
     length: int = 0
     offset: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     minimum_count: int = 0
     channel: int = Channel.NONE
     remaining_bytes: int = 0
@@ -79,14 +80,22 @@ class ReadRequest(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.read_channel_info,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         size = len(self.read_channel_info)
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.padding, self.flags, self.length, self.offset,
-            self.file_id.persistent, self.file_id.volatile, self.minimum_count, self.channel,
-            self.remaining_bytes, auto(self.read_channel_info_offset, positions[0] if size else 0),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.padding,
+            self.flags,
+            self.length,
+            self.offset,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            self.minimum_count,
+            self.channel,
+            self.remaining_bytes,
+            auto(self.read_channel_info_offset, positions[0] if size else 0),
             auto(self.read_channel_info_length, size),
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -94,15 +103,35 @@ class ReadRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, padding, flags, length, offset, persistent, volatile, minimum_count, channel,
-         remaining_bytes, info_offset, info_length) = values  # fmt: skip
+        (
+            structure_size,
+            padding,
+            flags,
+            length,
+            offset,
+            persistent,
+            volatile,
+            minimum_count,
+            channel,
+            remaining_bytes,
+            info_offset,
+            info_length,
+        ) = values
         info = cut(data, info_offset, info_length, "ReadChannelInfo", findings)
         return cls(
-            structure_size=structure_size, padding=padding, flags=_FLAGS[flags], length=length, offset=offset,
-            file_id=FileId(persistent, volatile), minimum_count=minimum_count,
-            channel=CHANNELS.get(channel, channel), remaining_bytes=remaining_bytes,
-            read_channel_info_offset=info_offset, read_channel_info_length=info_length, read_channel_info=info,
-        )._settle(data, (info_offset, len(info)))  # fmt: skip
+            structure_size=structure_size,
+            padding=padding,
+            flags=_FLAGS[flags],
+            length=length,
+            offset=offset,
+            file_id=FileId(persistent, volatile),
+            minimum_count=minimum_count,
+            channel=CHANNELS.get(channel, channel),
+            remaining_bytes=remaining_bytes,
+            read_channel_info_offset=info_offset,
+            read_channel_info_length=info_length,
+            read_channel_info=info,
+        )._settle(data, (info_offset, len(info)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,11 +153,15 @@ class ReadResponse(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.data,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), auto(self.data_offset, positions[0]), self.reserved,
-            auto(self.data_length, len(self.data)), self.data_remaining, self.flags,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            auto(self.data_offset, positions[0]),
+            self.reserved,
+            auto(self.data_length, len(self.data)),
+            self.data_remaining,
+            self.flags,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -141,6 +174,11 @@ class ReadResponse(Body):
             check_zero(reserved, HEADER_SIZE + 3, "Reserved", findings)
         content = cut(data, offset, length, "Data", findings)
         return cls(
-            structure_size=structure_size, data_offset=offset, reserved=reserved, data_length=length,
-            data_remaining=data_remaining, flags=_RESPONSE_FLAGS[flags], data=content,
-        )._settle(data, (offset, len(content)))  # fmt: skip
+            structure_size=structure_size,
+            data_offset=offset,
+            reserved=reserved,
+            data_length=length,
+            data_remaining=data_remaining,
+            flags=_RESPONSE_FLAGS[flags],
+            data=content,
+        )._settle(data, (offset, len(content)))

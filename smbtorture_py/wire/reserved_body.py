@@ -20,7 +20,7 @@ class ReservedBody(Body):
     structure_size: int = AUTO
     reserved: int = 0
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved)
 
     @classmethod

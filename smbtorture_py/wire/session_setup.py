@@ -64,12 +64,17 @@ class SessionSetupRequest(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.security_buffer,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.flags, self.security_mode, self.capabilities,
-            self.channel, auto(self.security_buffer_offset, positions[0]),
-            auto(self.security_buffer_length, len(self.security_buffer)), self.previous_session_id,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.flags,
+            self.security_mode,
+            self.capabilities,
+            self.channel,
+            auto(self.security_buffer_offset, positions[0]),
+            auto(self.security_buffer_length, len(self.security_buffer)),
+            self.previous_session_id,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -77,16 +82,22 @@ class SessionSetupRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, flags, security_mode, capabilities, channel, offset, length,
-         previous_session_id) = values  # fmt: skip
+        (structure_size, flags, security_mode, capabilities, channel, offset, length, previous_session_id) = (
+            values
+        )
         check_zero(channel, HEADER_SIZE + 8, "Channel", findings)
         security_buffer = cut(data, offset, length, "SecurityBuffer", findings)
         return cls(
-            structure_size=structure_size, flags=_SETUP_FLAGS[flags], security_mode=SECURITY_MODES[security_mode],
-            capabilities=CAPABILITIES[capabilities], channel=channel, security_buffer_offset=offset,
-            security_buffer_length=length, previous_session_id=previous_session_id,
+            structure_size=structure_size,
+            flags=_SETUP_FLAGS[flags],
+            security_mode=SECURITY_MODES[security_mode],
+            capabilities=CAPABILITIES[capabilities],
+            channel=channel,
+            security_buffer_offset=offset,
+            security_buffer_length=length,
+            previous_session_id=previous_session_id,
             security_buffer=security_buffer,
-        )._settle(data, (offset, len(security_buffer)))  # fmt: skip
+        )._settle(data, (offset, len(security_buffer)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,12 +117,13 @@ class SessionSetupResponse(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.security_buffer,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.session_flags,
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.session_flags,
             auto(self.security_buffer_offset, positions[0]),
             auto(self.security_buffer_length, len(self.security_buffer)),
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -122,6 +134,9 @@ class SessionSetupResponse(Body):
         structure_size, session_flags, offset, length = values
         security_buffer = cut(data, offset, length, "SecurityBuffer", findings)
         return cls(
-            structure_size=structure_size, session_flags=_SESSION_FLAGS[session_flags],
-            security_buffer_offset=offset, security_buffer_length=length, security_buffer=security_buffer,
-        )._settle(data, (offset, len(security_buffer)))  # fmt: skip
+            structure_size=structure_size,
+            session_flags=_SESSION_FLAGS[session_flags],
+            security_buffer_offset=offset,
+            security_buffer_length=length,
+            security_buffer=security_buffer,
+        )._settle(data, (offset, len(security_buffer)))

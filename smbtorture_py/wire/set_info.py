@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Body, Buffer, FileId, Findings, auto, check_zero, cut
+from smbtorture_py.wire.codec import (
+    AUTO,
+    HEADER_SIZE,
+    NO_FILE_ID,
+    Body,
+    Buffer,
+    FileId,
+    Findings,
+    auto,
+    check_zero,
+    cut,
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,18 +37,24 @@ class SetInfoRequest(Body):
     buffer_offset: int = AUTO
     reserved: int = 0
     additional_information: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     buffer: Buffer = b""
 
     def _variable(self) -> tuple[Buffer, ...]:
         return (self.buffer,)
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.info_type, self.file_info_class,
-            auto(self.buffer_length, len(self.buffer)), auto(self.buffer_offset, positions[0]), self.reserved,
-            self.additional_information, self.file_id.persistent, self.file_id.volatile,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.info_type,
+            self.file_info_class,
+            auto(self.buffer_length, len(self.buffer)),
+            auto(self.buffer_offset, positions[0]),
+            self.reserved,
+            self.additional_information,
+            self.file_id.persistent,
+            self.file_id.volatile,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -45,15 +62,30 @@ class SetInfoRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, info_type, file_info_class, length, offset, reserved, additional_information, persistent,
-         volatile) = values  # fmt: skip
+        (
+            structure_size,
+            info_type,
+            file_info_class,
+            length,
+            offset,
+            reserved,
+            additional_information,
+            persistent,
+            volatile,
+        ) = values
         check_zero(reserved, HEADER_SIZE + 10, "Reserved", findings)
         buffer = cut(data, offset, length, "Buffer", findings)
         return cls(
-            structure_size=structure_size, info_type=info_type, file_info_class=file_info_class,
-            buffer_length=length, buffer_offset=offset, reserved=reserved,
-            additional_information=additional_information, file_id=FileId(persistent, volatile), buffer=buffer,
-        )._settle(data, (offset, len(buffer)))  # fmt: skip
+            structure_size=structure_size,
+            info_type=info_type,
+            file_info_class=file_info_class,
+            buffer_length=length,
+            buffer_offset=offset,
+            reserved=reserved,
+            additional_information=additional_information,
+            file_id=FileId(persistent, volatile),
+            buffer=buffer,
+        )._settle(data, (offset, len(buffer)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +97,7 @@ class SetInfoResponse(Body):
 
     structure_size: int = AUTO
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(auto(self.structure_size, self.STRUCTURE_SIZE))
 
     @classmethod

@@ -22,7 +22,7 @@ from smbtorture_py.wire.codec import (
     decode_text,
     encode_text,
     members,
-)  # fmt: skip
+)
 from smbtorture_py.wire.create import ACCESS_MASKS, AccessMask
 from smbtorture_py.wire.negotiate import decode_negotiate_contexts
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext, encode_list
@@ -55,7 +55,8 @@ class ShareType(IntEnum):
 class ShareFlags(IntFlag):
     """Properties of a share, SMB2_SHAREFLAG_* ([MS-SMB2] 2.2.10).
 
-    Offline caching is a number of two bits, `CACHING_MASK`: MANUAL_CACHING (0), AUTO_CACHING, VDO_CACHING, NO_CACHING.
+    Offline caching is a number of two bits, `CACHING_MASK`: MANUAL_CACHING (0), AUTO_CACHING, VDO_CACHING,
+    NO_CACHING.
     """
 
     MANUAL_CACHING = 0x00000000
@@ -102,9 +103,9 @@ _NO_RESERVED: Final = bytes(10)
 class TreeConnectRequest(Body):
     """TREE_CONNECT request ([MS-SMB2] 2.2.9), with its extension of dialect 3.1.1 (2.2.9.1).
 
-    Tree connect contexts (2.2.9.2) have the same envelope as negotiate contexts, and share its class.
-    The extension is there where `flags` has EXTENSION_PRESENT. Its TreeConnectContextOffset counts from the first
-    byte of the request structure, that is from the byte after the header.
+    Tree connect contexts (2.2.9.2) have the same envelope as negotiate contexts, and share its class. The
+    extension is there where `flags` has EXTENSION_PRESENT. Its TreeConnectContextOffset counts from the
+    first byte of the request structure, that is from the byte after the header.
     """
 
     STRUCTURE_SIZE: ClassVar[int] = 9
@@ -134,9 +135,11 @@ class TreeConnectRequest(Body):
 
     def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         fixed = self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.flags, auto(self.path_offset, positions[0]),
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.flags,
+            auto(self.path_offset, positions[0]),
             auto(self.path_length, len(variable[0])),
-        )  # fmt: skip
+        )
         if not self._has_extension():
             return fixed
         contexts_offset = positions[1] - HEADER_SIZE if len(variable[1]) else 0
@@ -173,12 +176,21 @@ class TreeConnectRequest(Body):
         raw_path = cut(data, path_offset, path_length, "Path", findings)
         path = decode_text(raw_path, path_offset, "Path", findings)
         return cls(
-            structure_size=structure_size, flags=_FLAGS[flags], path_offset=path_offset, path_length=path_length,
-            tree_connect_context_offset=contexts_offset, tree_connect_context_count=contexts_count,
-            extension_reserved=reserved, path=path, tree_connect_contexts=contexts,
+            structure_size=structure_size,
+            flags=_FLAGS[flags],
+            path_offset=path_offset,
+            path_length=path_length,
+            tree_connect_context_offset=contexts_offset,
+            tree_connect_context_count=contexts_count,
+            extension_reserved=reserved,
+            path=path,
+            tree_connect_contexts=contexts,
         )._settle(
-            data, (path_offset, len(raw_path)), (contexts_at, contexts_size), exact=exact and not len(raw_path) & 1
-        )  # fmt: skip
+            data,
+            (path_offset, len(raw_path)),
+            (contexts_at, contexts_size),
+            exact=exact and not len(raw_path) & 1,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,11 +207,15 @@ class TreeConnectResponse(Body):
     capabilities: ShareCapabilities = ShareCapabilities.NONE
     maximal_access: AccessMask = AccessMask.NONE
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.share_type, self.reserved, self.share_flags,
-            self.capabilities, self.maximal_access,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.share_type,
+            self.reserved,
+            self.share_flags,
+            self.capabilities,
+            self.maximal_access,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -210,7 +226,10 @@ class TreeConnectResponse(Body):
         structure_size, share_type, reserved, share_flags, capabilities, maximal_access = values
         check_zero(reserved, HEADER_SIZE + 3, "Reserved", findings)
         return cls(
-            structure_size=structure_size, share_type=_SHARE_TYPES.get(share_type, share_type), reserved=reserved,
-            share_flags=_SHARE_FLAGS[share_flags], capabilities=_SHARE_CAPABILITIES[capabilities],
+            structure_size=structure_size,
+            share_type=_SHARE_TYPES.get(share_type, share_type),
+            reserved=reserved,
+            share_flags=_SHARE_FLAGS[share_flags],
+            capabilities=_SHARE_CAPABILITIES[capabilities],
             maximal_access=ACCESS_MASKS[maximal_access],
-        )._settle(data)  # fmt: skip
+        )._settle(data)

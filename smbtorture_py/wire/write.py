@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from smbtorture_py.wire.codec import (
     AUTO,
     HEADER_SIZE,
+    NO_FILE_ID,
     Body,
     Buffer,
     FileId,
@@ -46,7 +47,7 @@ class WriteRequest(Body):
     data_offset: int = AUTO
     length: int = AUTO
     offset: int = 0
-    file_id: FileId = FileId(0, 0)
+    file_id: FileId = NO_FILE_ID
     channel: int = Channel.NONE
     remaining_bytes: int = 0
     write_channel_info_offset: int = AUTO
@@ -58,15 +59,21 @@ class WriteRequest(Body):
     def _variable(self) -> tuple[Buffer, ...]:
         return self.data, self.write_channel_info
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         info_size = len(self.write_channel_info)
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), auto(self.data_offset, positions[0]),
-            auto(self.length, len(self.data)), self.offset, self.file_id.persistent, self.file_id.volatile,
-            self.channel, self.remaining_bytes,
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            auto(self.data_offset, positions[0]),
+            auto(self.length, len(self.data)),
+            self.offset,
+            self.file_id.persistent,
+            self.file_id.volatile,
+            self.channel,
+            self.remaining_bytes,
             auto(self.write_channel_info_offset, positions[1] if info_size else 0),
-            auto(self.write_channel_info_length, info_size), self.flags,
-        )  # fmt: skip
+            auto(self.write_channel_info_length, info_size),
+            self.flags,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -74,16 +81,35 @@ class WriteRequest(Body):
         values = cls._unpack(data, findings)
         if values is None:
             return None
-        (structure_size, data_offset, length, offset, persistent, volatile, channel, remaining_bytes, info_offset,
-         info_length, flags) = values  # fmt: skip
+        (
+            structure_size,
+            data_offset,
+            length,
+            offset,
+            persistent,
+            volatile,
+            channel,
+            remaining_bytes,
+            info_offset,
+            info_length,
+            flags,
+        ) = values
         content = cut(data, data_offset, length, "Data", findings)
         info = cut(data, info_offset, info_length, "WriteChannelInfo", findings)
         return cls(
-            structure_size=structure_size, data_offset=data_offset, length=length, offset=offset,
-            file_id=FileId(persistent, volatile), channel=CHANNELS.get(channel, channel),
-            remaining_bytes=remaining_bytes, write_channel_info_offset=info_offset,
-            write_channel_info_length=info_length, flags=_FLAGS[flags], data=content, write_channel_info=info,
-        )._settle(data, (data_offset, len(content)), (info_offset, len(info)))  # fmt: skip
+            structure_size=structure_size,
+            data_offset=data_offset,
+            length=length,
+            offset=offset,
+            file_id=FileId(persistent, volatile),
+            channel=CHANNELS.get(channel, channel),
+            remaining_bytes=remaining_bytes,
+            write_channel_info_offset=info_offset,
+            write_channel_info_length=info_length,
+            flags=_FLAGS[flags],
+            data=content,
+            write_channel_info=info,
+        )._settle(data, (data_offset, len(content)), (info_offset, len(info)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,11 +126,15 @@ class WriteResponse(Body):
     write_channel_info_offset: int = 0
     write_channel_info_length: int = 0
 
-    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
+    def _fixed(self, _variable: Sequence[Buffer], _positions: Sequence[int]) -> bytes:
         return self.FIXED.pack(
-            auto(self.structure_size, self.STRUCTURE_SIZE), self.reserved, self.count, self.remaining,
-            self.write_channel_info_offset, self.write_channel_info_length,
-        )  # fmt: skip
+            auto(self.structure_size, self.STRUCTURE_SIZE),
+            self.reserved,
+            self.count,
+            self.remaining,
+            self.write_channel_info_offset,
+            self.write_channel_info_length,
+        )
 
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
@@ -118,6 +148,10 @@ class WriteResponse(Body):
         check_zero(info_offset, HEADER_SIZE + 12, "WriteChannelInfoOffset", findings)
         check_zero(info_length, HEADER_SIZE + 14, "WriteChannelInfoLength", findings)
         return cls(
-            structure_size=structure_size, reserved=reserved, count=count, remaining=remaining,
-            write_channel_info_offset=info_offset, write_channel_info_length=info_length,
-        )._settle(data)  # fmt: skip
+            structure_size=structure_size,
+            reserved=reserved,
+            count=count,
+            remaining=remaining,
+            write_channel_info_offset=info_offset,
+            write_channel_info_length=info_length,
+        )._settle(data)
