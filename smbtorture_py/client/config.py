@@ -10,7 +10,8 @@ Entropy: TypeAlias = Callable[[int], bytes]
 """n -> n bytes; the only source of randomness."""
 
 Clock: TypeAlias = Callable[[], float]
-"""-> now, in Unix seconds: for what the application starts on its own, between two callbacks of the transport."""
+"""-> now, in Unix seconds: for what the application starts on its own, between two callbacks of the
+transport."""
 
 DEFAULT_CREDIT_TARGET: Final = 64
 DEFAULT_MAX_FRAME: Final = 0xFFFFFF

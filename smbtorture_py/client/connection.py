@@ -22,10 +22,11 @@ from smbtorture_py.wire.cancel import CancelRequest
 from smbtorture_py.wire.codec import AUTO, Body, Buffer, FramingError
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.framing import Closed, FrameReader
-from smbtorture_py.wire.header import Header, HeaderFlags
+from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.message import Message
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
 
 NO_DIALECT: Final = 0
 """Connection.Dialect before a NEGOTIATE response has chosen one."""
@@ -33,7 +34,8 @@ NO_DIALECT: Final = 0
 
 @dataclass(slots=True, kw_only=True)
 class Submission:
-    """One request and how to send it; what `Connection.submit` takes as arguments. AUTO and None: as a correct client."""
+    """One request and how to send it; what `Connection.submit` takes as arguments. AUTO and None: as a
+    correct client."""
 
     body: Body
     session: Session | None = None
@@ -57,7 +59,8 @@ class Connection:
     """One SMB2 transport connection, by the names of [MS-SMB2] 3.2.1.2.
 
     Does no I/O and has no clock of its own: the world calls `data_received`, `acknowledged`, `stuck` and
-    `connection_lost`; everything that is sent goes to `transport.write`; `clock` says when an application call is made.
+    `connection_lost`; everything that is sent goes to `transport.write`; `clock` says when an application
+    call is made.
     """
 
     config: ClientConfig
@@ -84,10 +87,10 @@ class Connection:
     supports_persistent_handles: bool = False
     supports_encryption: bool = False
     supports_notifications: bool = False
-    client_capabilities: Capabilities = Capabilities(0)
-    server_capabilities: Capabilities = Capabilities(0)
-    client_security_mode: SecurityMode = SecurityMode(0)
-    server_security_mode: SecurityMode = SecurityMode(0)
+    client_capabilities: Capabilities = Capabilities.NONE
+    server_capabilities: Capabilities = Capabilities.NONE
+    client_security_mode: SecurityMode = SecurityMode.NONE
+    server_security_mode: SecurityMode = SecurityMode.NONE
     offered_dialects: tuple[int, ...] = ()
     preauth_integrity_hash_id: int = 0
     preauth_integrity_hash: PreauthIntegrityHash = field(default_factory=PreauthIntegrityHash)
@@ -112,7 +115,8 @@ class Connection:
     bytes_written: int = 0
     bytes_acknowledged: int = 0
     stuck_since: float | None = None
-    """Unix seconds since when written bytes are unacknowledged, as last told by the transport; None: not stuck."""
+    """Unix seconds since when written bytes are unacknowledged, as last told by the transport; None: not
+    stuck."""
 
     def __post_init__(self) -> None:
         if not self.client_guid:
@@ -126,7 +130,8 @@ class Connection:
 
     @property
     def cipher(self) -> int:
-        """The cipher messages are sealed with: Connection.CipherId, AES-128-CCM on 3.0 and 3.0.2 ([MS-SMB2] 3.1.4.3)."""
+        """The cipher messages are sealed with: Connection.CipherId, AES-128-CCM on 3.0 and 3.0.2 ([MS-SMB2]
+        3.1.4.3)."""
         if self.dialect in (Dialect.SMB_3_0, Dialect.SMB_3_0_2):
             return Cipher.AES_128_CCM
         return self.cipher_id
@@ -164,26 +169,53 @@ class Connection:
     ) -> Exchange:
         """Send a request, or queue it until the server has granted the MessageIds it needs; never blocks.
 
-        What is left AUTO or None is done as a correct client does it ([MS-SMB2] 3.2.4.1): SessionId and TreeId of
-        `session` and `tree`, MessageId the lowest available, CreditCharge by the payload (3.1.5.2), CreditRequest so
-        that `ClientConfig.credit_target` is held, ChannelSequence of the session, signed and encrypted where session or
-        share ask for it. What is set goes out as it is; what is illegal about it is noted in `Exchange.illegal`.
+        What is left AUTO or None is done as a correct client does it ([MS-SMB2] 3.2.4.1): SessionId and
+        TreeId of
+        `session` and `tree`, MessageId the lowest available, CreditCharge by the payload (3.1.5.2),
+        CreditRequest so
+        that `ClientConfig.credit_target` is held, ChannelSequence of the session, signed and encrypted
+        where session or
+        share ask for it. What is set goes out as it is; what is illegal about it is noted in
+        `Exchange.illegal`.
         `command` is for bodies that have no command of their own. A request with a `message_id` never waits.
         """
         return self.submit_compound(
             [
                 Submission(
-                    body=body, session=session, tree=tree, command=command, flags=flags, credit_charge=credit_charge,
-                    credit_request=credit_request, message_id=message_id, channel_sequence=channel_sequence,
-                    replay=replay, session_id=session_id, tree_id=tree_id, sign=sign, encrypt=encrypt, tamper=tamper,
+                    body=body,
+                    session=session,
+                    tree=tree,
+                    command=command,
+                    flags=flags,
+                    credit_charge=credit_charge,
+                    credit_request=credit_request,
+                    message_id=message_id,
+                    channel_sequence=channel_sequence,
+                    replay=replay,
+                    session_id=session_id,
+                    tree_id=tree_id,
+                    sign=sign,
+                    encrypt=encrypt,
+                    tamper=tamper,
                 )
             ]
-        )[0]  # fmt: skip
+        )[0]
+
+    def submit_smb1_negotiate(self, request: Smb1NegotiateRequest) -> Exchange:
+        """Send an SMB_COM_NEGOTIATE; a server answers it with an SMB2 NEGOTIATE response, MessageId 0
+        ([MS-SMB2] 3.2.4.2.2.1).
+
+        `Exchange.request` of the result is the SMB2 NEGOTIATE request without dialects that the answer
+        would fit.
+        """
+        return sending.transmit_smb1(self, request)
 
     def submit_compound(self, submissions: Sequence[Submission], *, related: bool = False) -> list[Exchange]:
-        """Send requests in one frame ([MS-SMB2] 3.2.4.1.4); `related` sets RELATED_OPERATIONS on all but the first.
+        """Send requests in one frame ([MS-SMB2] 3.2.4.1.4); `related` sets RELATED_OPERATIONS on all but
+        the first.
 
-        Each element is signed on its own; the chain is encrypted as a whole when its first element is to be. The points
+        Each element is signed on its own; the chain is encrypted as a whole when its first element is to
+        be. The points
         `encrypted` and `frame` of the first element's Tamper change the chain.
         """
         chain = [
@@ -197,32 +229,54 @@ class Connection:
             self.waiting.append(chain)
         return chain
 
-    def cancel(self, exchange: Exchange, *, tamper: Tamper | None = None, sign: bool | None = None) -> Exchange:
-        """Send CANCEL for a request: with its AsyncId once an interim response came, else its MessageId ([MS-SMB2] 3.2.4.24).
+    def cancel(
+        self, exchange: Exchange, *, tamper: Tamper | None = None, sign: bool | None = None
+    ) -> Exchange:
+        """Send CANCEL for a request: with its AsyncId once an interim response came, else its MessageId
+        ([MS-SMB2] 3.2.4.24).
 
-        A request still waiting for credits is withdrawn instead of sent: its `lost` becomes Closed.LOCAL.
+        A request still waiting for credits is withdrawn, and no CANCEL sent: `lost` of both becomes
+        Closed.LOCAL.
         """
-        header_tamper = Tamper() if tamper is None else tamper
-        submission = Submission(
-            body=CancelRequest(), session=exchange.session, tree=exchange.tree,
-            message_id=exchange.message_id or 0, credit_charge=0, credit_request=0, sign=sign, tamper=header_tamper,
-        )  # fmt: skip
-        cancel = sending.prepare(self, submission)
+        cancel = sending.prepare(
+            self,
+            Submission(
+                body=CancelRequest(),
+                session=exchange.session,
+                tree=exchange.tree,
+                message_id=exchange.message_id or 0,
+                credit_charge=0,
+                credit_request=0,
+                sign=sign,
+                tamper=tamper,
+            ),
+        )
+        if self.lost is not None:
+            cancel.lost = self.lost
+            return cancel
+        if not exchange.sent:
+            self._withdraw(exchange)
+            cancel.lost = Closed.LOCAL
+            return cancel
         if exchange.async_id is not None:
             cancel.request.header.flags |= HeaderFlags.ASYNC_COMMAND
             cancel.request.header.async_id = exchange.async_id
-        if self.lost is not None:
-            cancel.lost = self.lost
-        else:
-            sending.transmit(self, [cancel])
+        sending.transmit(self, [cancel])
         return cancel
+
+    def _withdraw(self, exchange: Exchange) -> None:
+        for chain in [chain for chain in self.waiting if exchange in chain]:
+            self.waiting.remove(chain)
+            for withdrawn in chain:
+                withdrawn.lost = Closed.LOCAL
 
     def echo(self, *, session: Session | None = None, sign: bool | None = None) -> Exchange:
         """Send ECHO: is the server still there? ([MS-SMB2] 3.2.4: no session needed, 2.2.28)."""
         return self.submit(EchoRequest(), session=session, sign=sign)
 
     def send_frame(self, message: Buffer) -> None:
-        """Send bytes as one frame, with the transport header in front; no MessageId is used, no answer expected."""
+        """Send bytes as one frame, with the transport header in front; no MessageId is used, no answer
+        expected."""
         sending.write_frame(self, [message])
 
     def send_raw(self, data: Buffer) -> None:
@@ -248,21 +302,19 @@ class Connection:
         if self.lost is not None:
             return
         try:
-            frames = self._frames.feed(data)
+            for frame in self._frames.feed(data):
+                receiving.receive(self, frame, now)
         except FramingError as error:
             self.violate(Rule.PROTOCOL_ID, str(error), now)
             self.transport.abort()
             self.connection_lost(Closed.FRAMING, now)
-            return
-        for frame in frames:
-            receiving.receive(self, frame, now)
 
-    def acknowledged(self, count: int, now: float) -> None:
+    def acknowledged(self, count: int, now: float) -> None:  # noqa: ARG002
         """Learn that the server's transport has acknowledged `count` more bytes."""
         self.bytes_acknowledged += count
         self.stuck_since = None
 
-    def stuck(self, since: float, now: float) -> None:
+    def stuck(self, since: float, now: float) -> None:  # noqa: ARG002
         """Learn that bytes are outstanding and none was acknowledged since `since` (Unix seconds)."""
         self.stuck_since = since
 
@@ -297,7 +349,8 @@ class Connection:
         return violation
 
     def send_waiting(self) -> None:
-        """Send what waits and now fits into the window, in order; a frame too big for it is passed ([MS-SMB2] 3.2.4.1.3)."""
+        """Send what waits and now fits into the window, in order; a frame too big for it is passed
+        ([MS-SMB2] 3.2.4.1.3)."""
         self.waiting = deque(chain for chain in list(self.waiting) if not sending.transmit(self, chain))
 
     def __repr__(self) -> str:

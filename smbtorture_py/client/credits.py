@@ -13,7 +13,8 @@ MAX_CREDITS_IN_A_HEADER: Final = 0xFFFF
 class CommandSequenceWindow:
     """MessageIds granted and not yet used: {0} at first, growing upwards by one id for each credit granted.
 
-    Kept as sorted ranges `[start, stop)`, so that gaps (left by requests with a MessageId of their own choice, or by
+    Kept as sorted ranges `[start, stop)`, so that gaps (left by requests with a MessageId of their own
+    choice, or by
     multi-credit requests that found too small a hole) cost nothing.
     """
 
@@ -50,7 +51,8 @@ class CommandSequenceWindow:
             self.ranges.append((start, self.next_granted))
 
     def take(self, count: int = 1) -> int | None:
-        """Use the lowest range of `count` consecutive ids and return its first; None, nothing used, where there is none."""
+        """Use the lowest range of `count` consecutive ids and return its first; None, nothing used, where
+        there is none."""
         for start, stop in self.ranges:
             if stop - start >= count:
                 self.use(start, count)
@@ -58,7 +60,8 @@ class CommandSequenceWindow:
         return None
 
     def use(self, message_id: int, count: int = 1) -> bool:
-        """Use `count` ids from `message_id` on, as far as they are available; tell whether all of them were."""
+        """Use `count` ids from `message_id` on, as far as they are available; tell whether all of them
+        were."""
         last = message_id + count
         kept: list[tuple[int, int]] = []
         used = 0

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.violation import Violation
-from smbtorture_py.wire.codec import Body, Buffer
+from smbtorture_py.wire.codec import Body
 from smbtorture_py.wire.framing import Closed
 from smbtorture_py.wire.message import Message
+from smbtorture_py.wire.status import Status, as_status
 
 if TYPE_CHECKING:
     from smbtorture_py.client.connection import Connection
@@ -88,9 +89,17 @@ class Exchange:
         return self.sent and not self.expects_response
 
     @property
-    def status(self) -> int | None:
-        """NTSTATUS of the final response, comparable with `Status`; None where none came."""
-        return None if self.response is None else self.response.header.status
+    def status(self) -> Status | int | None:
+        """NTSTATUS of the final response, a `Status` where it has a name; None where none came."""
+        return None if self.response is None else as_status(self.response.header.status)
+
+    @property
+    def is_signed_right(self) -> bool:
+        """The request was signed, and nothing was tampered with that spoils the signature."""
+        tamper = self.tamper
+        return self.signed and (
+            tamper is None or (tamper.signing_key is None and tamper.signed is None and tamper.frame is None)
+        )
 
     @property
     def is_pending(self) -> bool:
@@ -125,8 +134,6 @@ class Notification:
     message: Message
     received_at: float
     decrypted: bool
-    raw: Buffer = b""
-    violations: list[Violation] = field(default_factory=list)
 
     @property
     def body(self) -> Body:

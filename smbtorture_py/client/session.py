@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
 from smbtorture_py.auth.credentials import Credentials
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.crypto.encryption import Decryptor, Encryptor
-from smbtorture_py.wire.codec import Body
+from smbtorture_py.wire.codec import Body, FileId
 from smbtorture_py.wire.header import HeaderFlags
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.logoff import LogoffRequest
+from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.session_setup import SessionFlags
 
 if TYPE_CHECKING:
@@ -24,11 +26,8 @@ _NONCE_COUNTER = struct.Struct("<Q")
 CHANNEL_SEQUENCE_MODULUS: Final = 0x10000
 
 
-class Options(TypedDict, total=False):
-    """What every operation takes besides its own arguments; see `Connection.submit`."""
-
-    connection: Connection
-    """The connection to send on; without it the session's first channel."""
+class SendOptions(TypedDict, total=False):
+    """How a request is sent; see `Connection.submit`."""
 
     flags: HeaderFlags
     credit_charge: int
@@ -41,6 +40,13 @@ class Options(TypedDict, total=False):
     sign: bool | None
     encrypt: bool | None
     tamper: Tamper | None
+
+
+class Options(SendOptions, total=False):
+    """What every operation takes besides its own arguments."""
+
+    connection: Connection
+    """The connection to send on; without it the session's first channel."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,10 +67,11 @@ class Session:
 
     session_id: int
     connection: Connection
-    """Session.Connection: where it was established; after the loss of that, the first connection of the channel list."""
+    """Session.Connection: where it was established; after the loss of that, the first connection of the
+    channel list."""
 
     user: Credentials
-    session_flags: SessionFlags = SessionFlags(0)
+    session_flags: SessionFlags = SessionFlags.NONE
     session_key: bytes = field(default=b"", repr=False)
     full_session_key: bytes = field(default=b"", repr=False)
     signing_key: bytes = field(default=b"", repr=False)
@@ -79,9 +86,7 @@ class Session:
     channel_list: list[Channel] = field(default_factory=list)
     channel_sequence: int = 0
     tree_connect_table: dict[int, Tree] = field(default_factory=dict)
-    open_table: dict[tuple[int, int], Open] = field(default_factory=dict)
-    """By FileId: (persistent, volatile)."""
-
+    open_table: dict[FileId, Open] = field(default_factory=dict)
     nonces_used: int = 0
 
     def channel(self, connection: Connection) -> Channel | None:
@@ -92,9 +97,11 @@ class Session:
         return None
 
     def signing_key_for(self, connection: Connection, *, session_setup: bool = False) -> bytes:
-        """Return the key for signatures on `connection`, empty where there is none ([MS-SMB2] 3.2.4.1.1, 3.2.5.1.3).
+        """Return the key for signatures on `connection`, empty where there is none ([MS-SMB2] 3.2.4.1.1,
+        3.2.5.1.3).
 
-        On a connection the session is not bound to, which a correct client never uses, it is Session.SigningKey.
+        On a connection the session is not bound to, which a correct client never uses, it is
+        Session.SigningKey.
         """
         if not connection.is_smb3:
             return self.session_key
@@ -102,12 +109,14 @@ class Session:
         return self.signing_key if channel is None else channel.signing_key
 
     def next_nonce(self, size: int) -> bytes:
-        """Return a nonce of `size` bytes that no other message of this session had: a counter, on all channels."""
+        """Return a nonce of `size` bytes that no other message of this session had: a counter, on all
+        channels."""
         self.nonces_used += 1
         return _NONCE_COUNTER.pack(self.nonces_used).ljust(size, b"\0")
 
     def encryptor(self, connection: Connection, key: bytes | None = None) -> Encryptor | None:
-        """Return what seals messages on `connection` with `key` (None: Session.EncryptionKey); None without a key."""
+        """Return what seals messages on `connection` with `key` (None: Session.EncryptionKey); None without
+        a key."""
         used = self.encryption_key if key is None else key
         return Encryptor(connection.cipher, used) if used else None
 
@@ -120,8 +129,8 @@ class Session:
 
         A session without a channel (all lost, logged off) sends on Session.Connection.
         """
-        rest = options.copy()
-        connection = rest.pop("connection", None) or self.selected_connection
+        connection = options.get("connection") or self.selected_connection
+        rest = cast(SendOptions, {name: value for name, value in options.items() if name != "connection"})
         return connection.submit(body, session=self, tree=tree, **rest)
 
     @property
@@ -130,11 +139,26 @@ class Session:
         return self.channel_list[0].connection if self.channel_list else self.connection
 
     def logoff(self, **options: Unpack[Options]) -> Exchange:
-        """Send LOGOFF; on success the session leaves every connection's table ([MS-SMB2] 3.2.4.23, 3.2.5.4)."""
+        """Send LOGOFF; on success the session leaves every connection's table ([MS-SMB2] 3.2.4.23,
+        3.2.5.4)."""
         return self.submit(LogoffRequest(), **options)
 
+    def acknowledge_lease_break(
+        self,
+        lease_key: bytes,
+        lease_state: LeaseState,
+        *,
+        tree: Tree | None = None,
+        **options: Unpack[Options],
+    ) -> Exchange:
+        """Send LEASE_BREAK Acknowledgment; `tree` is that of an open under the lease ([MS-SMB2]
+        3.2.5.19.2)."""
+        body = LeaseBreakAcknowledgment(lease_key=lease_key, lease_state=lease_state)
+        return self.submit(body, tree=tree, **options)
+
     def connection_lost(self, connection: Connection) -> None:
-        """Take a lost connection out of the channel list; another channel left makes ChannelSequence go up ([MS-SMB2] 3.2.7.1)."""
+        """Take a lost connection out of the channel list; another channel left makes ChannelSequence go up
+        ([MS-SMB2] 3.2.7.1)."""
         self.channel_list = [channel for channel in self.channel_list if channel.connection is not connection]
         if self.channel_list:
             self.channel_sequence = (self.channel_sequence + 1) % CHANNEL_SEQUENCE_MODULUS

@@ -11,9 +11,11 @@ from smbtorture_py.wire.message import Message
 
 @dataclass(slots=True, kw_only=True)
 class Tamper:
-    """What to change in one message, and where, in the order of the fields; a point left None changes nothing.
+    """What to change in one message, and where, in the order of the fields; a point left None changes
+    nothing.
 
-    Sign and encrypt go on as decided before: to leave them out, use the `sign` and `encrypt` arguments of `submit`.
+    Sign and encrypt go on as decided before: to leave them out, use the `sign` and `encrypt` arguments of
+    `submit`.
     """
 
     header: Callable[[Header], None] | None = None
@@ -23,7 +25,8 @@ class Tamper:
     """Before encoding: the message; its body may be changed or replaced, its trailing bytes set."""
 
     unsigned: Callable[[bytearray], None] | None = None
-    """After encoding, before signing: the whole message with its padding; in place, length changes included."""
+    """After encoding, before signing: the whole message with its padding; in place, length changes
+    included."""
 
     signing_key: bytes | None = None
     """Sign with this key instead of the right one."""
@@ -47,4 +50,5 @@ class Tamper:
     """After encryption: TRANSFORM_HEADER and what follows it; in place, length changes included."""
 
     frame: Callable[[bytes], Sequence[bytes]] | None = None
-    """On the wire: the frame with its 4-byte transport header, replaced by what is returned: split, doubled, cut, none."""
+    """On the wire: the frame with its 4-byte transport header, replaced by what is returned: split,
+    doubled, cut, none."""

@@ -9,7 +9,8 @@ from smbtorture_py.wire.codec import Buffer
 
 
 class Transport(Protocol):
-    """A byte stream to a server. The world calls the core back: `data_received`, `acknowledged`, `stuck`, `connection_lost`."""
+    """A byte stream to a server. The world calls the core back: `data_received`, `acknowledged`, `stuck`,
+    `connection_lost`."""
 
     def write(self, parts: Sequence[Buffer]) -> None:
         """Send the buffers one after the other; they must not change until they are acknowledged."""

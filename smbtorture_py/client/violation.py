@@ -41,7 +41,8 @@ class Rule(Enum):
 
 @dataclass(slots=True, frozen=True)
 class Violation:
-    """One thing a server did that a client must not accept: the rule, in words, when (Unix seconds), in which exchange."""
+    """One thing a server did that a client must not accept: the rule, in words, when (Unix seconds), in
+    which exchange."""
 
     rule: Rule
     problem: str
