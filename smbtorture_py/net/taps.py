@@ -34,10 +34,10 @@ class EventKind(Enum):
 
 @dataclass(slots=True, frozen=True)
 class CapturedFrame:
-    """One frame on the wire, its four length bytes included, or the piece that came last where `complete` is False.
+    """One frame with its four length bytes as it was on the wire; a piece of one where `complete` is False.
 
-    Frames SENT are as they left us (a tamper point or a fault may have changed them); frames RECEIVED are recorded
-    when the core gets them.
+    Frames SENT are as they left us, whatever a tamper point or a fault did to them, and one write of the core is one
+    record; those written into a blackhole are recorded too. Frames RECEIVED are recorded when the core gets them.
     """
 
     number: int
@@ -163,61 +163,64 @@ def _weight(record: CaptureRecord) -> int:
     return _OVERHEAD if isinstance(record, CapturedEvent) else _OVERHEAD + len(record.data)
 
 
-_LENGTH_BYTES: Final = 4
+LENGTH_BYTES: Final = 4
+"""Bytes before each frame: a zero byte and the payload's length ([MS-SMB2] 2.1)."""
+
 _LENGTH_MASK: Final = 0xFFFFFF
 
 
-class FrameCutter:
-    """Finds the frames in a byte stream without judging them: bytes go in, positions of frame ends come out.
+def is_whole_frame(data: Buffer) -> bool:
+    """Tell whether `data` is exactly one frame by its own length bytes."""
+    return len(data) >= LENGTH_BYTES and len(data) - LENGTH_BYTES == _payload_length(data[:LENGTH_BYTES])
 
-    It never raises, and it copies only when told to (`keep`); whatever the length bytes say is believed, because at
-    most 16 MiB can follow and nothing is allocated for them before they have arrived.
+
+def _payload_length(head: Buffer) -> int:
+    return int.from_bytes(head, "big") & _LENGTH_MASK
+
+
+class FrameCutter:
+    """Finds the ends of frames in a byte stream without judging it.
+
+    It never raises and believes the length bytes, since at most 16 MiB can follow and nothing is allocated for them
+    before they have arrived. While `keep` is set when a frame begins, that frame's bytes are kept for `take`.
     """
 
     __slots__ = ("_head", "_kept", "_remaining", "keep")
 
-    def __init__(self, *, keep: bool) -> None:
-        self.keep = keep
+    def __init__(self) -> None:
+        self.keep = False
         self._head = b""
         self._remaining = 0
-        self._kept = bytearray()
+        self._kept: bytearray | None = None
 
     @property
     def inside(self) -> bool:
         """Whether the stream stands inside a frame, not between two."""
         return bool(self._head)
 
-    def advance(self, data: Buffer) -> tuple[int, bytes | None]:
-        """Advance to the end of the current frame or of `data`, whichever comes first.
+    def advance(self, data: memoryview) -> int:
+        """Go to the end of the current frame or of `data`, whichever comes first; return how many bytes that is.
 
-        Returns how many bytes were used, at least one unless `data` is empty, and, when they completed a frame, that
-        frame (empty unless `keep`), else None.
+        When `inside` is False afterwards a frame has been completed, and `take` returns it if it was kept.
         """
-        view = memoryview(data)
         used = 0
-        if len(self._head) < _LENGTH_BYTES:
-            used = min(_LENGTH_BYTES - len(self._head), len(view))
-            self._head += bytes(view[:used])
-            if len(self._head) < _LENGTH_BYTES:
-                return used, None
-            self._remaining = int.from_bytes(self._head, "big") & _LENGTH_MASK
-        take = min(self._remaining, len(view) - used)
-        if self.keep:
-            self._kept += view[used : used + take]
-        self._remaining -= take
-        used += take
-        if self._remaining:
-            return used, None
-        return used, self.flush() if self.keep else self._reset()
+        if not self._head:
+            self._kept = bytearray() if self.keep else None
+        if len(self._head) < LENGTH_BYTES:
+            used = min(LENGTH_BYTES - len(self._head), len(data))
+            self._head += bytes(data[:used])
+            self._remaining = _payload_length(self._head) if len(self._head) == LENGTH_BYTES else 1
+        if len(self._head) == LENGTH_BYTES:
+            step = min(self._remaining, len(data) - used)
+            self._remaining -= step
+            used += step
+        if self._kept is not None:
+            self._kept += data[:used]
+        if not self._remaining:
+            self._head = b""
+        return used
 
-    def flush(self) -> bytes:
-        """Give up on the current frame and return what there is of it (when `keep`), its length bytes included."""
-        frame = self._head + self._kept
-        self._kept = bytearray()
-        self._reset()
-        return frame
-
-    def _reset(self) -> bytes:
-        self._head = b""
-        self._remaining = 0
-        return b""
+    def take(self) -> bytes | None:
+        """Return the bytes kept of the current or last frame, once, or None."""
+        kept, self._kept = self._kept, None
+        return None if kept is None else bytes(kept)
