@@ -197,7 +197,7 @@ def _verify_protection(
         return
     if exchange.response_signed:
         if known_here or is_session_setup:
-            key = session.signing_key_for(connection, session_setup=is_session_setup)
+            key = session.signing_key_for(connection, whole_session=is_session_setup)
             _verify_signature(connection, exchange, message, raw, key, now)
         return
     if not known_here or header.status in _SESSION_GONE or not exchange.is_signed_right:
@@ -213,11 +213,27 @@ def _verify_protection(
 def _verify_signature(
     connection: Connection, exchange: Exchange, message: Message, raw: memoryview, key: bytes, now: float
 ) -> bool:
-    """Verify one signature ([MS-SMB2] 3.1.5.1); False, recorded, where it is wrong or cannot be judged for
-    want of a key."""
+    """Verify one signature ([MS-SMB2] 3.1.5.1); False, recorded, where it is wrong, False also for want of a
+    key.
+    """
     if not key:
         return False
-    valid = verify_signature(
+    valid = exchange.signature_valid = _is_signed_with(connection, message, raw, key)
+    if valid:
+        return True
+    session = exchange.session
+    if session is not None and key == session.signing_key:
+        channel = session.channel(connection)
+        if channel is not None and _is_signed_with(connection, message, raw, channel.signing_key):
+            problem = "signed with Channel.SigningKey where Session.SigningKey is due"
+            connection.violate(Rule.SESSION_SETUP_KEY, problem, now, exchange)
+            return False
+    connection.violate(Rule.SIGNATURE, "the signature of the response is wrong", now, exchange)
+    return False
+
+
+def _is_signed_with(connection: Connection, message: Message, raw: memoryview, key: bytes) -> bool:
+    return verify_signature(
         connection.signing_algorithm,
         key,
         [raw],
@@ -225,10 +241,6 @@ def _verify_signature(
         is_server=True,
         is_cancel=False,
     )
-    exchange.signature_valid = valid
-    if not valid:
-        connection.violate(Rule.SIGNATURE, "the signature of the response is wrong", now, exchange)
-    return valid
 
 
 def _verify_async(connection: Connection, exchange: Exchange, message: Message, now: float) -> None:

@@ -220,8 +220,9 @@ def _signing_key(connection: Connection, exchange: Exchange) -> bytes:
         return exchange.tamper.signing_key
     if exchange.session is None:
         return b""
-    is_session_setup = exchange.request.header.command == Command.SESSION_SETUP
-    return exchange.session.signing_key_for(connection, session_setup=is_session_setup)
+    # 3.2.4.1.1 wants Session.SigningKey for every SESSION_SETUP, but the server verifies a re-authentication
+    # with Channel.SigningKey (3.3.5.2.4); on the first channel both are the same.
+    return exchange.session.signing_key_for(connection, whole_session=_is_bind(exchange.request.body))
 
 
 def _send(connection: Connection, chain: Sequence[Exchange]) -> None:

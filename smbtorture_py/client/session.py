@@ -96,16 +96,17 @@ class Session:
                 return channel
         return None
 
-    def signing_key_for(self, connection: Connection, *, session_setup: bool = False) -> bytes:
+    def signing_key_for(self, connection: Connection, *, whole_session: bool = False) -> bytes:
         """Return the key for signatures on `connection`, empty where there is none ([MS-SMB2] 3.2.4.1.1,
         3.2.5.1.3).
 
-        On a connection the session is not bound to, which a correct client never uses, it is
-        Session.SigningKey.
+        `whole_session` asks for Session.SigningKey whatever the connection: for binding requests, and for
+        SESSION_SETUP responses other than success. A connection the session is not bound to, which a correct
+        client never uses, gets that key too.
         """
         if not connection.is_smb3:
             return self.session_key
-        channel = None if session_setup else self.channel(connection)
+        channel = None if whole_session else self.channel(connection)
         return self.signing_key if channel is None else channel.signing_key
 
     def next_nonce(self, size: int) -> bytes:

@@ -20,6 +20,10 @@ class Rule(Enum):
     UNKNOWN_MESSAGE_ID = "3.2.5.1.2"
     UNSOLICITED_COMMAND = "3.2.5.1.2 Command"
     SIGNATURE = "3.2.5.1.3"
+    SESSION_SETUP_KEY = "3.2.5.1.3 Session.SigningKey"
+    """A SESSION_SETUP response other than success is signed with Channel.SigningKey, not
+    Session.SigningKey."""
+
     NOT_SIGNED = "3.3.4.1.1"
     NOT_ENCRYPTED = "3.3.4.1.4"
     CREDITS = "3.3.1.2"
