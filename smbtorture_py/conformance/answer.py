@@ -123,7 +123,7 @@ class Answer:
     def data(self) -> bytes:
         """The bytes of a READ response or the output of an IOCTL, query or directory response."""
         body = self.exchange.response.body if self.exchange.response is not None else None
-        for name in ("buffer", "data", "output_buffer"):
+        for name in ("data", "output", "buffer"):
             value = getattr(body, name, None)
             if isinstance(value, Buffer):
                 return bytes(value)

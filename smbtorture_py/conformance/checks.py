@@ -185,7 +185,7 @@ class Check:
 
     def that(
         self,
-        subject: HasLab | Lab,
+        subject: HasLab,
         what: str,
         actual: object,
         *,
@@ -193,7 +193,7 @@ class Check:
         **behaviours: Expected,
     ) -> None:
         """Judge any value; `subject` is whatever it belongs to, `what` how it reads in the report."""
-        judge(getattr(subject, "lab", subject), what, actual, behaviours, requirement)
+        judge(subject.lab, what, actual, behaviours, requirement)
 
     def alive(self, session: LabSession) -> None:
         """Check that every channel of the session that the case has not ended itself still answers an ECHO."""

@@ -46,14 +46,14 @@ from smbtorture_py.net.core import Address, Transport
 from smbtorture_py.net.faults import LinkFaults
 from smbtorture_py.net.world import Link, World
 from smbtorture_py.results.observation import Observation
-from smbtorture_py.wire.codec import Body, Buffer
-from smbtorture_py.wire.create import CreateOptions
+from smbtorture_py.wire.change_notify import CompletionFilter
+from smbtorture_py.wire.codec import AUTO, FILE_ID_ANY, Body, Buffer, FileId
+from smbtorture_py.wire.create import AccessMask, CreateOptions, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
-from smbtorture_py.wire.file_id import FileId
-from smbtorture_py.wire.ioctl import IoctlFlags, IoctlRequest
+from smbtorture_py.wire.ioctl import IoctlFlags
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
-from smbtorture_py.wire.ioctl_payloads.network_interface_info import NetworkInterfaceInfo
-from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import NetworkInterfaceInfo, decode_list
+from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.negotiate import Capabilities, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 from smbtorture_py.wire.session_setup import SessionSetupFlags
@@ -129,11 +129,11 @@ class Logon(TypedDict, total=False):
 class CreateFields(TypedDict, total=False):
     """What a CREATE says, by the names of [MS-SMB2] 2.2.13."""
 
-    desired_access: int
+    desired_access: AccessMask
     file_attributes: int
-    share_access: int
+    share_access: ShareAccess
     create_disposition: int
-    create_options: int
+    create_options: CreateOptions
     requested_oplock_level: int
     impersonation_level: int
     contexts: Sequence[CreateContext]
@@ -158,6 +158,9 @@ class Lab:
         self.catalogue = catalogue
         self.observations: list[Observation] = []
         self.connections: list[LabConnection] = []
+        self.sessions: list[Session] = []
+        """Every session that was set up, also when it is gone."""
+
         self.created: list[tuple[str, str]] = []
         """(share, path) of everything a CREATE of this case may have made, oldest first."""
 
@@ -280,7 +283,7 @@ class Lab:
         title = name or f"channel-{len(self.connections) + 1}"
         entropy = self.world.entropy("client", self.case.full_id(self.variant), title)
 
-        def core(transport: Transport, now: float) -> Connection:
+        def core(transport: Transport, now: float) -> Connection:  # noqa: ARG001  # a CoreFactory
             return Connection(config, transport, entropy, lambda: self.world.now)
 
         link = self.world.connect(address, core, source=source, name=title, receive_buffer=receive_buffer)
@@ -441,6 +444,7 @@ class LabConnection:
         if result is None or result.session is None:
             return LogonAnswer(self, running.exchange, result, None)
         made = session or LabSession(self.lab, result.session)
+        self.lab.sessions.append(result.session)
         if self not in made.channels:
             made.channels.append(self)
         return LogonAnswer(self, running.exchange, result, made)
@@ -453,7 +457,7 @@ class LabConnection:
         *,
         session: LabSession | None = None,
         tree: LabTree | None = None,
-        command: int | None = None,
+        command: int = AUTO,
         **sending: Unpack[Sending],
     ) -> Answer:
         """Send any body; what is not said is done as a correct client does it (see client Connection.submit)."""
@@ -464,8 +468,8 @@ class LabConnection:
             body,
             session=None if used is None else used.core,
             tree=None if tree is None else tree.core,
-            **({} if command is None else {"command": command}),
-            **options,
+            command=command,
+            **options,  # type: ignore[misc]  # `connection` is gone
         )
         return self.follow(exchange, within=within, wait=wait)
 
@@ -602,14 +606,18 @@ class LabSession:
         return self._follow(self.core.logoff, sending)
 
     def tree_connect(
-        self, share: str | ShareRole = ShareRole.PLAIN, **sending: Unpack[Sending]
+        self,
+        share: str | ShareRole = ShareRole.PLAIN,
+        *,
+        path: str | None = None,
+        **sending: Unpack[Sending],
     ) -> TreeAnswer:
-        """Send TREE_CONNECT to a share, by role or by name."""
+        """Send TREE_CONNECT to a share, by role or by name; `path` replaces the whole UNC path."""
         name = self.lab.share(share) if isinstance(share, ShareRole) else share
         options, connection, within, _ = _split(sending)
         used = connection or self.connection
         options["connection"] = used.core
-        running = self.lab.drive(tree_connect(self.core, name, **options), within)
+        running = self.lab.drive(tree_connect(self.core, name, path=path, **options), within)
         result = running.result
         tree = None if result is None or result.tree is None else LabTree(self, result.tree, name)
         return TreeAnswer(used, running.exchange, tree)
@@ -644,7 +652,7 @@ class LabSession:
 
     def interfaces(self) -> list[NetworkInterfaceInfo]:
         """Return the server's network interfaces; blocks the case where it does not tell them."""
-        return NetworkInterfaceInfo.decode_list(memoryview(self.query_interfaces().required().data), [])
+        return decode_list(self.query_interfaces().required().data, [])
 
     def _follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
         options, connection, within, wait = _split(sending)
@@ -711,18 +719,22 @@ class LabTree:
         *,
         file_id: FileId | None = None,
         max_output_response: int = MAX_TRANSACT,
-        flags: IoctlFlags = IoctlFlags.IS_FSCTL,
+        ioctl_flags: IoctlFlags = IoctlFlags.IS_FSCTL,
         **sending: Unpack[Sending],
     ) -> Answer:
         """Send IOCTL; without a FileId with the one of all ones that FSCTLs without a file use."""
-        body = IoctlRequest(
-            ctl_code=ctl_code,
-            file_id=FileId.ANY if file_id is None else file_id,
-            input_buffer=input_buffer,
-            max_output_response=max_output_response,
-            ioctl_flags=flags,
-        )
-        return self.send(body, **sending)
+
+        def word(**options: Unpack[Options]) -> Exchange:
+            return self.core.ioctl(
+                ctl_code,
+                input_buffer,
+                file_id=FILE_ID_ANY if file_id is None else file_id,
+                max_output_response=max_output_response,
+                ioctl_flags=ioctl_flags,
+                **options,
+            )
+
+        return self.session._follow(word, sending)
 
 
 class LabOpen:
@@ -825,7 +837,7 @@ class LabOpen:
         return self._follow(lambda **options: self.core.query_directory(pattern, **options), sending)
 
     def change_notify(
-        self, completion_filter: int, *, watch_tree: bool = False, **sending: Unpack[Sending]
+        self, completion_filter: CompletionFilter, *, watch_tree: bool = False, **sending: Unpack[Sending]
     ) -> Answer:
         """Send CHANGE_NOTIFY; mostly wanted with `wait=False`."""
         return self._follow(
@@ -847,7 +859,7 @@ class LabOpen:
         )
 
     def _lock(self, element: LockElement, sending: Sending) -> Answer:
-        return self.send(LockRequest(file_id=self.file_id, locks=[element]), **sending)
+        return self._follow(lambda **options: self.core.lock([element], **options), sending)
 
     def _follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
         return self.tree.session._follow(word, sending)

@@ -143,8 +143,8 @@ def from_json(line: str, where: str = "record") -> Record:
     """Read one line; `where` (file and line) leads the message of the RecordError that bad input raises."""
     try:
         value = json.loads(line)
-    except ValueError as error:
-        raise RecordError(f"{where}: not JSON: {error}") from None
+    except ValueError as problem:
+        raise RecordError(f"{where}: not JSON: {problem}") from None
     if not isinstance(value, dict):
         raise RecordError(f"{where}: not a JSON object")
     error = next(

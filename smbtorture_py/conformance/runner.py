@@ -1,0 +1,169 @@
+"""`run_case`: one case, one variant, one world, one target, one result. Every front end goes through it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Final
+
+from smbtorture_py.client.session import Session
+from smbtorture_py.conformance.case import Case, Variant
+from smbtorture_py.conformance.catalogue import Catalogue, UnknownRequirement, shipped
+from smbtorture_py.conformance.lab import Lab
+from smbtorture_py.conformance.stops import Blocked, CheckFailed, NotApplicable, TimedOut
+from smbtorture_py.conformance.target import Target
+from smbtorture_py.net.core import Unreachable
+from smbtorture_py.net.taps import Capture, CaptureRecord
+from smbtorture_py.net.world import World
+from smbtorture_py.results.observation import Observation
+from smbtorture_py.results.outcome import Outcome
+
+CAPTURE_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of traffic that are kept of one case; the oldest goes first."""
+
+_MAY_HIDE_A_CRASH: Final = frozenset(
+    {Outcome.FAIL, Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.PASS, Outcome.WARN}
+)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CaseResult:
+    """What one run of one case came to.
+
+    `observations` hold nothing that differs between worlds. `capture` and `sessions` (for their keys) are the
+    raw material of evidence. `duration` is in seconds of the world.
+    """
+
+    case: Case
+    variant: Variant
+    outcome: Outcome
+    reason: str = ""
+    lacking: tuple[str, ...] = ()
+    requirement: str = ""
+    behaviour: str | None = None
+    actual: str = ""
+    observations: tuple[Observation, ...] = ()
+    started: float = 0.0
+    duration: float = 0.0
+    seed: int = 0
+    capture: Sequence[CaptureRecord] = field(default=(), repr=False)
+    capture_dropped: int = 0
+    sessions: Sequence[Session] = field(default=(), repr=False)
+
+    @property
+    def full_id(self) -> str:
+        """`case` or `case/variant`."""
+        return self.case.full_id(self.variant)
+
+
+def run_case(
+    case: Case, variant: Variant, world: World, target: Target, seed: int, catalogue: Catalogue | None = None
+) -> CaseResult:
+    """Run one case in one variant against a target that is up; never raises for what case or server do.
+
+    `seed` is the one `world` was made with; it goes into the result, for the line that reproduces it.
+    """
+    lacking = target.lacks(case.needs_of(variant))
+    if lacking:
+        names = tuple(need.label for need in lacking)
+        outcome = Outcome.BLOCKED if all(need.is_setup for need in lacking) else Outcome.NOT_APPLICABLE
+        reason = f"the target has no {', no '.join(names)}"
+        return CaseResult(
+            case=case, variant=variant, outcome=outcome, reason=reason, lacking=names, seed=seed
+        )
+    capture = Capture(CAPTURE_LIMIT)
+    world.taps.attach(capture)
+    started = world.now
+    lab = Lab(case=case, variant=variant, world=world, target=target, catalogue=catalogue or shipped())
+    outcome, reason = _execute(lab)
+    if outcome is Outcome.PASS:
+        outcome, reason = _sum_up(lab)
+    if outcome in _MAY_HIDE_A_CRASH and not _answers(lab):
+        outcome, reason = (
+            Outcome.CRASH,
+            f"the server no longer answers; before that: {reason or outcome.value}",
+        )
+    duration = world.now - started
+    lab.finish()
+    world.taps.detach(capture)
+    deciding = _deciding(lab.observations)
+    return CaseResult(
+        case=case,
+        variant=variant,
+        outcome=outcome,
+        reason=reason,
+        requirement=deciding.requirement if deciding is not None else case.requirements[0],
+        behaviour=deciding.behaviour if deciding is not None else None,
+        actual=deciding.actual if deciding is not None else "",
+        observations=tuple(lab.observations),
+        started=started,
+        duration=duration,
+        seed=seed,
+        capture=capture.records,
+        capture_dropped=capture.dropped,
+        sessions=tuple(dict.fromkeys(lab.sessions)),
+    )
+
+
+def _execute(lab: Lab) -> tuple[Outcome, str]:
+    """Call the case's function and tell how it ended."""
+    wanted = signature(lab.case.function).parameters
+    arguments = {name: value for name, value in lab.variant.parameters.items() if name in wanted}
+    try:
+        lab.case.function(lab, **arguments)
+    except CheckFailed as stop:
+        return Outcome.FAIL, str(stop)
+    except Blocked as stop:
+        return Outcome.BLOCKED, str(stop)
+    except NotApplicable as stop:
+        return Outcome.NOT_APPLICABLE, str(stop)
+    except TimedOut as stop:
+        return Outcome.TIMEOUT, str(stop)
+    except Unreachable as stop:
+        return Outcome.BLOCKED, f"no connection: {stop}"
+    except UnknownRequirement as stop:
+        return Outcome.ERROR, str(stop.args[0])
+    # Whatever else a case (or the suite under it) raises is the suite's own mistake and becomes a record.
+    except Exception as mistake:  # noqa: BLE001
+        return Outcome.ERROR, "".join(traceback.format_exception(mistake)).rstrip()
+    return Outcome.PASS, ""
+
+
+def _sum_up(lab: Lab) -> tuple[Outcome, str]:
+    """Return what a case that reached its last line came to."""
+    if not lab.observations:
+        return Outcome.ERROR, "the case checked nothing"
+    violations = [violation for connection in lab.connections for violation in connection.violations]
+    if violations:
+        return Outcome.FAIL, "what a client must not accept: " + "; ".join(str(one) for one in violations)
+    warnings = [one for one in lab.observations if one.outcome is Outcome.WARN]
+    if warnings:
+        return Outcome.WARN, "; ".join(f"{one.what}: {one.behaviour} ({one.actual})" for one in warnings)
+    judged = [one for one in lab.observations if not one.what.endswith("(still alive)")]
+    observed = [one for one in judged if one.outcome is Outcome.OBSERVED]
+    if observed and len(observed) == len(judged):
+        told = (f"{one.what}: {one.behaviour or 'other'} ({one.actual})" for one in observed)
+        return Outcome.OBSERVED, "; ".join(told)
+    return Outcome.PASS, ""
+
+
+def _answers(lab: Lab) -> bool:
+    """Tell whether the server still takes a new connection and negotiates on it."""
+    try:
+        connection = lab.open_connection(0, name="afterwards")
+    except Unreachable:
+        return False
+    answer = connection.negotiate()
+    connection.close()
+    return answer.arrived
+
+
+def _deciding(observations: Sequence[Observation]) -> Observation | None:
+    """Return the observation that the outcome rests on: the first of the worst."""
+    for outcome in (Outcome.FAIL, Outcome.WARN, Outcome.OBSERVED):
+        for one in observations:
+            if one.outcome is outcome:
+                return one
+    return None

@@ -1,0 +1,158 @@
+"""Benches: where a case gets its world and its target from, in this process or handed over from another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol, TypeAlias
+
+from pydantic import TypeAdapter
+
+from smbtorture_py import __version__
+from smbtorture_py.conformance.target import Target
+from smbtorture_py.net.core import Address
+from smbtorture_py.net.entropy import seeded
+from smbtorture_py.net.reactor import RealWorld
+from smbtorture_py.net.simulated import SimulatedWorld
+from smbtorture_py.net.world import World
+from smbtorture_py.targets.reference import SIMULATED_ADDRESSES, ReferenceSetup, reference_setup
+
+Handover: TypeAlias = Mapping[str, object]
+"""Everything another process needs to use the same target: plain values only. Holds passwords: never
+recorded.
+"""
+
+SIMULATED: Final = "simulated"
+LOOPBACK: Final = "loopback"
+REMOTE: Final = "tcp"
+
+
+class Bench(Protocol):
+    """A target that is up; `target` describes it (an in-process one has its addresses only inside `place`)."""
+
+    @property
+    def target(self) -> Target:
+        """What records say about it."""
+
+    @property
+    def world(self) -> str:
+        """The kind of world that cases run in: simulated, loopback or tcp."""
+
+    def place(self, seed: int) -> AbstractContextManager[tuple[World, Target]]:
+        """Give one case a world of its own, and the target in it."""
+
+    def handover(self) -> Handover:
+        """Return what `bench_from` makes the same bench of."""
+
+
+class ReferenceBench:
+    """The bundled server in this process: each case has a new server, on the simulated network or on loopback
+    TCP.
+    """
+
+    def __init__(
+        self, name: str, setup: ReferenceSetup, hosts: tuple[str, ...] | None, world_seed: int
+    ) -> None:
+        self._setup = setup
+        self._hosts = hosts
+        self._seed = world_seed
+        addresses = SIMULATED_ADDRESSES if hosts is None else tuple(Address(host, 0) for host in hosts)
+        self._target = setup.target(name, addresses, __version__)
+
+    @property
+    def target(self) -> Target:
+        """What records say about it."""
+        return self._target
+
+    @property
+    def world(self) -> str:
+        """The kind of world that cases run in."""
+        return SIMULATED if self._hosts is None else LOOPBACK
+
+    @contextmanager
+    def place(self, seed: int) -> Iterator[tuple[World, Target]]:
+        """Give one case a world and a server of its own."""
+        world: World = SimulatedWorld(seed) if self._hosts is None else RealWorld(seed)
+        try:
+            # The server has no listener before its addresses are known, and they are known only with one.
+            server = self._setup.server(self._target.addresses, world.entropy("server"), world.now)
+            if self._hosts is None:
+                addresses = tuple(world.listen(one, server).address for one in SIMULATED_ADDRESSES)
+            else:
+                first = world.listen(Address(self._hosts[0], 0), server).address
+                others = (world.listen(Address(host, first.port), server).address for host in self._hosts[1:])
+                addresses = (first, *others)
+            yield world, self._setup.target(self._target.name, addresses, __version__)
+        finally:
+            world.close()
+
+    def handover(self) -> Handover:
+        """Return what another process needs."""
+        return {
+            "kind": "reference",
+            "name": self._target.name,
+            "policy": self._setup.policy,
+            "defects": list(self._setup.defects),
+            "hosts": None if self._hosts is None else list(self._hosts),
+            "seed": self._seed,
+        }
+
+
+class RemoteBench:
+    """A server outside this process."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @property
+    def target(self) -> Target:
+        """What records say about it."""
+        return self._target
+
+    @property
+    def world(self) -> str:
+        """The kind of world that cases run in."""
+        return REMOTE
+
+    @contextmanager
+    def place(self, seed: int) -> Iterator[tuple[World, Target]]:
+        """Give one case a world of its own."""
+        world = RealWorld(seed)
+        try:
+            yield world, self._target
+        finally:
+            world.close()
+
+    def handover(self) -> Handover:
+        """Return what another process needs."""
+        return {"kind": "remote", "target": _TARGET.dump_python(self._target, mode="json")}
+
+
+_TARGET: Final = TypeAdapter(Target)
+
+
+def reference_bench(
+    name: str, policy: str, defects: tuple[str, ...], hosts: tuple[str, ...] | None, seed: int
+) -> ReferenceBench:
+    """Return the bundled server as a bench; `hosts` None is the simulated network.
+
+    Raises KeyError for a policy or defect that does not exist.
+    """
+    setup = reference_setup(policy, defects, seeded(seed, "passwords"))
+    setup.server(SIMULATED_ADDRESSES, seeded(seed, "trial"), 0.0)
+    return ReferenceBench(name, setup, hosts, seed)
+
+
+def bench_from(handover: Handover) -> Bench:
+    """Return the bench that another process described."""
+    if handover["kind"] == "remote":
+        return RemoteBench(_TARGET.validate_python(handover["target"]))
+    hosts, defects, seed = handover["hosts"], handover["defects"], handover["seed"]
+    assert isinstance(defects, list) and isinstance(seed, int)
+    return reference_bench(
+        str(handover["name"]),
+        str(handover["policy"]),
+        tuple(map(str, defects)),
+        tuple(map(str, hosts)) if isinstance(hosts, list) else None,
+        seed,
+    )

@@ -1,0 +1,157 @@
+"""Probing: what a server really shows, with a handful of ordinary connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from smbtorture_py.conformance.case import Case, Variant
+from smbtorture_py.conformance.catalogue import Catalogue
+from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, describe
+from smbtorture_py.conformance.lab import Lab, LabConnection, Offering
+from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
+from smbtorture_py.conformance.stops import Blocked
+from smbtorture_py.conformance.target import Target
+from smbtorture_py.net.core import Unreachable
+from smbtorture_py.net.reactor import RealWorld
+from smbtorture_py.targets.errors import TargetUnreachable
+from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.status import Status
+
+_BY_FLAG: Final = {
+    Capabilities.DFS: Capability.DFS,
+    Capabilities.LEASING: Capability.LEASING,
+    Capabilities.LARGE_MTU: Capability.LARGE_MTU,
+    Capabilities.MULTI_CHANNEL: Capability.MULTI_CHANNEL,
+    Capabilities.PERSISTENT_HANDLES: Capability.PERSISTENT_HANDLES,
+    Capabilities.DIRECTORY_LEASING: Capability.DIRECTORY_LEASING,
+    Capabilities.ENCRYPTION: Capability.ENCRYPTION,
+    Capabilities.NOTIFICATIONS: Capability.NOTIFICATIONS,
+}
+
+
+@dataclass(slots=True)
+class Probe:
+    """What a server showed; sizes in bytes, addresses as advertised."""
+
+    dialects: list[str] = field(default_factory=list)
+    capabilities: frozenset[Capability] = frozenset()
+    signing_required: bool = False
+    max_transact_size: int = 0
+    max_read_size: int = 0
+    max_write_size: int = 0
+    logon: str = ""
+    """Status of a logon as the first user."""
+    interfaces: list[dict[str, object]] = field(default_factory=list)
+    interfaces_status: str = ""
+
+
+def probe(target: Target) -> Probe:
+    """Look at a server; raises TargetUnreachable where nobody listens, or whoever listens does not speak SMB
+    2.
+    """
+    world = RealWorld(0)
+    try:
+        case = Case("probe.target", _nothing, (), (), None, False, (Variant(),))
+        return _probe(Lab(case=case, variant=Variant(), world=world, target=target, catalogue=Catalogue([])))
+    finally:
+        world.close()
+
+
+def _nothing(_lab: Lab) -> None:
+    """Stand in for the function of a case."""
+
+
+def _probe(lab: Lab) -> Probe:
+    connection = _greet(lab)
+    found = Probe(
+        signing_required=bool(connection.core.server_security_mode & SecurityMode.SIGNING_REQUIRED),
+        max_transact_size=connection.core.max_transact_size,
+        max_read_size=connection.core.max_read_size,
+        max_write_size=connection.core.max_write_size,
+    )
+    capabilities: set[Capability] = set()
+    for dialect in Dialect:
+        if dialect in BY_DIALECT and (one := _negotiated(lab, {"dialect": dialect})) is not None:
+            found.dialects.append(BY_DIALECT[dialect].label)
+            capabilities |= BY_DIALECT[dialect].any_of
+            flags = one.core.server_capabilities
+            capabilities |= {capability for flag, capability in _BY_FLAG.items() if flags & flag}
+    if Capability.SMB_3_1_1 in capabilities:
+        capabilities |= _of_contexts(lab)
+    if not found.signing_required:
+        capabilities.add(Capability.SIGNING_OPTIONAL)
+    _log_on(lab, connection, found)
+    found.capabilities = frozenset(capabilities)
+    lab.finish()
+    return found
+
+
+def _greet(lab: Lab) -> LabConnection:
+    """Return a negotiated connection, or say why there is none."""
+    for address in lab.addresses:
+        try:
+            connection = lab.open_connection(address)
+        except Unreachable as error:
+            raise TargetUnreachable(f"target {lab.target.name}: {error}") from None
+        answer = connection.negotiate()
+        if answer.arrived and connection.dialect:
+            continue
+        what = {
+            NO_ANSWER: f"is silent: no answer to NEGOTIATE within {answer.waited or lab.seconds(10):g} s",
+            DISCONNECT: "closes the connection on NEGOTIATE: not an SMB 2 server?",
+        }.get(answer.actual, f"answers NEGOTIATE with {describe(answer.actual)}: not an SMB 2 server?")  # type: ignore[call-overload]
+        raise TargetUnreachable(f"target {lab.target.name}: {address}: {what}")
+    return lab.connections[0]
+
+
+def _negotiated(lab: Lab, offering: Offering) -> LabConnection | None:
+    connection = lab.open_connection(0)
+    answer = connection.negotiate(**offering)
+    return connection if answer.actual is Status.SUCCESS and connection.dialect else None
+
+
+def _of_contexts(lab: Lab) -> set[Capability]:
+    """Return what the negotiate contexts of 3.1.1 show."""
+    capabilities: set[Capability] = set()
+    for cipher in Cipher:
+        if cipher in BY_CIPHER:
+            one = _negotiated(lab, {"dialect": Dialect.SMB_3_1_1, "cipher": cipher})
+            if one is not None and one.core.cipher_id == cipher:
+                capabilities |= BY_CIPHER[cipher].any_of | {Capability.ENCRYPTION}
+    for algorithm in (SigningAlgorithm.AES_CMAC, SigningAlgorithm.AES_GMAC):
+        one = _negotiated(lab, {"dialect": Dialect.SMB_3_1_1, "signing_algorithm": algorithm})
+        if one is not None and one.core.signing_algorithm_id == algorithm:
+            capabilities.add(Capability.SIGNING_CAPABILITIES)
+            if algorithm is SigningAlgorithm.AES_GMAC:
+                capabilities.add(Capability.AES_GMAC)
+    return capabilities
+
+
+def _log_on(lab: Lab, connection: LabConnection, found: Probe) -> None:
+    answer = connection.session_setup()
+    found.logon = describe(answer.actual)
+    _attempt(lambda: _list_interfaces(answer.session.interfaces(), found), found)
+
+
+def _list_interfaces(interfaces: object, found: Probe) -> None:
+    assert isinstance(interfaces, list)
+    found.interfaces_status = "SUCCESS"
+    found.interfaces = [
+        {
+            "index": one.if_index,
+            "address": str(one.address),
+            "link_speed": one.link_speed,
+            "capability": int(one.capability),
+        }
+        for one in interfaces
+    ]
+
+
+def _attempt(step: Callable[[], None], found: Probe) -> None:
+    try:
+        step()
+    except Blocked as stop:
+        found.interfaces_status = str(stop)

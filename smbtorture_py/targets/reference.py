@@ -1,0 +1,124 @@
+"""The bundled server as a target: its configuration, and what it can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from smbtorture_py.auth.accounts import Account as ServerAccount
+from smbtorture_py.auth.accounts import Accounts
+from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.target import Account, ShareRole, Target
+from smbtorture_py.net.core import Address, Entropy
+from smbtorture_py.server.config import NetworkInterface, ServerConfig, ShareConfig
+from smbtorture_py.server.server import Server
+from smbtorture_py.storage.memory import MemoryStorage
+from smbtorture_py.wire.filetime import to_filetime
+
+SIMULATED_ADDRESSES: Final = (Address("192.0.2.1", 445), Address("192.0.2.2", 445))
+"""Where the server listens on the simulated network (TEST-NET-1, RFC 5737)."""
+
+SHARES: Final = {
+    ShareRole.PLAIN: "share",
+    ShareRole.ENCRYPTED: "secret",
+    ShareRole.READ_ONLY: "readonly",
+    ShareRole.FORBIDDEN: "forbidden",
+}
+LINK_SPEED: Final = 10_000_000_000
+PASSWORD_BYTES: Final = 12
+
+CAPABILITIES: Final = frozenset(
+    {
+        Capability.SMB_2_0_2,
+        Capability.SMB_2_1,
+        Capability.SMB_3_0,
+        Capability.SMB_3_0_2,
+        Capability.SMB_3_1_1,
+        Capability.LARGE_MTU,
+        Capability.MULTI_CHANNEL,
+        Capability.ENCRYPTION,
+        Capability.AES_128_CCM,
+        Capability.AES_128_GCM,
+        Capability.AES_256_CCM,
+        Capability.AES_256_GCM,
+        Capability.SIGNING_CAPABILITIES,
+        Capability.AES_GMAC,
+        Capability.SMB1_NEGOTIATE,
+        Capability.COPYCHUNK,
+        Capability.NAMED_STREAMS,
+        Capability.SPARSE_FILES,
+        Capability.SECOND_USER,
+        Capability.GUEST,
+        Capability.ANONYMOUS,
+        Capability.SECOND_ADDRESS,
+        Capability.ENCRYPTED_SHARE,
+        Capability.READ_ONLY_SHARE,
+        Capability.FORBIDDEN_SHARE,
+        Capability.SIGNING_OPTIONAL,
+        Capability.BLACKHOLE,
+    }
+)
+"""What the bundled server is configured to do."""
+
+
+@dataclass(slots=True, frozen=True)
+class ReferenceSetup:
+    """A policy, defects, and two users with passwords that follow from a seed."""
+
+    policy: str
+    defects: tuple[str, ...]
+    user: Account
+    second_user: Account
+
+    def server(self, addresses: tuple[Address, ...], entropy: Entropy, now: float) -> Server:
+        """Return a new server with empty shares; raises KeyError for a policy or defect that does not exist."""
+        users = (self.user, self.second_user)
+        accounts = Accounts(
+            [ServerAccount.with_password(one.user, one.password) for one in users],
+            guest_allowed=True,
+            anonymous_allowed=True,
+        )
+        born = to_filetime(now)
+        config = ServerConfig(
+            accounts=accounts,
+            allow_guest=True,
+            shares=[
+                ShareConfig(name=SHARES[ShareRole.PLAIN], storage=MemoryStorage(born)),
+                ShareConfig(name=SHARES[ShareRole.ENCRYPTED], storage=MemoryStorage(born), encrypt_data=True),
+                ShareConfig(name=SHARES[ShareRole.READ_ONLY], storage=MemoryStorage(born), read_only=True),
+                ShareConfig(name=SHARES[ShareRole.FORBIDDEN], storage=MemoryStorage(born), no_access=True),
+            ],
+            interfaces=[
+                NetworkInterface(index, ip_address(address.host), LINK_SPEED)
+                for index, address in enumerate(addresses, start=1)
+            ],
+        )
+        return Server.compose(config, self.policy, self.defects, entropy=entropy, now=now)
+
+    def target(self, name: str, addresses: tuple[Address, ...], version: str) -> Target:
+        """Return what cases are told about this server."""
+        return Target(
+            name=name,
+            addresses=addresses,
+            product="reference",
+            version=version,
+            configuration=self.policy,
+            user=self.user,
+            second_user=self.second_user,
+            shares=SHARES,
+            server_name="reference",
+            capabilities=CAPABILITIES,
+            channel_limit=32,
+            allows_disruption=True,
+        )
+
+
+def reference_setup(policy: str, defects: tuple[str, ...], entropy: Entropy) -> ReferenceSetup:
+    """Return a set-up whose passwords come from `entropy`."""
+    return ReferenceSetup(
+        policy,
+        defects,
+        Account("smbt", entropy(PASSWORD_BYTES).hex()),
+        Account("smbt2", entropy(PASSWORD_BYTES).hex()),
+    )

@@ -1,0 +1,286 @@
+"""A private smbd: the installed Samba, in a directory of its own, on loopback addresses, gone when we are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.target import Account, ShareRole, Target
+from smbtorture_py.net.core import Address
+from smbtorture_py.targets.errors import TargetError, TargetUnreachable
+from smbtorture_py.targets.model import SambaModel
+
+START_TIMEOUT: Final = 20.0
+STOP_TIMEOUT: Final = 20.0
+POLL: Final = 0.05
+UNIX_ID: Final = 61_001
+"""First uid and gid of the private accounts; they exist in the private mount namespace only."""
+
+USERS: Final = ("smbt", "smbt2")
+SHARES: Final = {
+    ShareRole.PLAIN: "share",
+    ShareRole.ENCRYPTED: "secret",
+    ShareRole.READ_ONLY: "readonly",
+    ShareRole.FORBIDDEN: "forbidden",
+}
+SHARE_OPTIONS: Final = {
+    ShareRole.PLAIN: {"read only": "no"},
+    ShareRole.ENCRYPTED: {"read only": "no", "smb encrypt": "required"},
+    ShareRole.READ_ONLY: {"read only": "yes"},
+    ShareRole.FORBIDDEN: {"read only": "no", "valid users": "root"},
+}
+SETUP: Final = frozenset(
+    {
+        Capability.SECOND_USER,
+        Capability.GUEST,
+        Capability.ANONYMOUS,
+        Capability.SECOND_ADDRESS,
+        Capability.ENCRYPTED_SHARE,
+        Capability.READ_ONLY_SHARE,
+        Capability.FORBIDDEN_SHARE,
+        Capability.SIGNING_OPTIONAL,
+        Capability.BLACKHOLE,
+        Capability.NAMED_STREAMS,
+        Capability.DURABLE_HANDLES,
+    }
+)
+_IN_PRIVATE_NAMESPACE: Final = (
+    'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && shift && exec "$@"'
+)
+
+
+class PrivateSamba:
+    """One smbd of our own; `start` returns the target, `stop` ends it and removes everything it left."""
+
+    def __init__(self, name: str, model: SambaModel) -> None:
+        self._name = name
+        self._model = model
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._directory: Path | None = None
+        self._log: Path | None = None
+
+    def start(self) -> Target:
+        """Start smbd and wait until it accepts connections.
+
+        Raises TargetError where it cannot be set up (not installed, not root), TargetUnreachable where it
+        does not come up.
+        """
+        version = self._version()
+        if os.geteuid() != 0:
+            raise TargetError(f"target {self._name}: starting smbd needs root")
+        directory = Path(tempfile.mkdtemp(prefix="smbtorture-py-samba-"))
+        self._directory = directory
+        try:
+            port = _free_port(self._model.addresses)
+            users = [Account(user, secrets.token_hex(12)) for user in USERS]
+            configuration = self._write(directory, port)
+            for user in users:
+                self._add(directory, configuration, user)
+            self._launch(directory, configuration)
+            addresses = tuple(Address(host, port) for host in self._model.addresses)
+            self._await(addresses)
+        except BaseException:
+            self.stop()
+            raise
+        return Target(
+            name=self._name,
+            addresses=addresses,
+            product="samba",
+            version=version,
+            user=users[0],
+            second_user=users[1],
+            shares=SHARES,
+            server_name=self._model.addresses[0],
+            capabilities=SETUP if len(addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS},
+            deadline_scale=self._model.deadline_scale,
+            allows_disruption=True,
+        )
+
+    def stop(self) -> None:
+        """End smbd; harmless when it is not running."""
+        guardian, self._guardian = self._guardian, None
+        if guardian is not None:
+            if guardian.stdin is not None:
+                guardian.stdin.close()
+            try:
+                guardian.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                guardian.kill()
+            if guardian.stdout is not None:
+                guardian.stdout.close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def is_running(self) -> bool:
+        """The server has not ended by itself."""
+        return self._guardian is not None and self._guardian.poll() is None
+
+    def _version(self) -> str:
+        try:
+            found = subprocess.run(
+                [self._model.smbd, "--version"], capture_output=True, text=True, check=False
+            ).stdout
+        except OSError:
+            raise TargetError(
+                f"target {self._name}: {self._model.smbd} is not installed (package samba)"
+            ) from None
+        numbers = re.search(r"\d+(\.\d+)+\S*", found)
+        if numbers is None:
+            raise TargetError(f"target {self._name}: {self._model.smbd} --version says {found.strip()!r}")
+        return numbers[0]
+
+    def _write(self, directory: Path, port: int) -> Path:
+        """Write smb.conf and the private account files."""
+        directory.chmod(0o755)
+        for folder in ("private", "state", "cache", "lock", "pid", "ncalrpc"):
+            (directory / folder).mkdir(mode=0o700 if folder == "private" else 0o755)
+        for share in SHARES.values():
+            (directory / share).mkdir()
+            (directory / share).chmod(0o777)
+        for file, line in (("passwd", "{0}:x:{1}:{1}::/:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
+            text = Path("/etc", file).read_text(encoding="utf-8")
+            kept = [one for one in text.splitlines(keepends=True) if one.split(":")[0] not in USERS]
+            added = [line.format(user, UNIX_ID + number) for number, user in enumerate(USERS)]
+            (directory / file).write_text("".join([*kept, *added]), encoding="utf-8")
+        settings = {
+            "netbios name": "SMBTORTURE",
+            "workgroup": "WORKGROUP",
+            "server role": "standalone server",
+            "private dir": f"{directory}/private",
+            "state directory": f"{directory}/state",
+            "cache directory": f"{directory}/cache",
+            "lock directory": f"{directory}/lock",
+            "pid directory": f"{directory}/pid",
+            "ncalrpc dir": f"{directory}/ncalrpc",
+            "log file": f"{directory}/log.smbd",
+            "log level": "1",
+            "smb ports": str(port),
+            "bind interfaces only": "yes",
+            "interfaces": " ".join(
+                f'"{host};capability=RSS,speed=10000000000"' for host in self._model.addresses
+            ),
+            "server multi channel support": "yes",
+            "server min protocol": "SMB2_02",
+            "disable netbios": "yes",
+            "load printers": "no",
+            "printing": "bsd",
+            "printcap name": "/dev/null",
+            "passdb backend": "tdbsam",
+            "map to guest": "bad user",
+            "guest account": "nobody",
+            "kernel oplocks": "no",
+            "kernel share modes": "no",
+            "posix locking": "no",
+            "durable handles": "yes",
+            **self._model.options,
+        }
+        lines = ["[global]", *(f"    {key} = {value}" for key, value in settings.items())]
+        for role, share in SHARES.items():
+            options = {
+                "path": f"{directory}/{share}",
+                "vfs objects": "streams_xattr",
+                "store dos attributes": "yes",
+            }
+            lines += [f"[{share}]"]
+            lines += [f"    {key} = {value}" for key, value in (options | SHARE_OPTIONS[role]).items()]
+        configuration = directory / "smb.conf"
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return configuration
+
+    def _private(self, directory: Path, *command: str) -> list[str]:
+        """Return a command line that runs `command` where the private accounts exist."""
+        return ["unshare", "--mount", "sh", "-c", _IN_PRIVATE_NAMESPACE, "sh", str(directory), *command]
+
+    def _add(self, directory: Path, configuration: Path, user: Account) -> None:
+        command = self._private(
+            directory, self._model.smbpasswd, "-c", str(configuration), "-s", "-a", user.user
+        )
+        done = subprocess.run(
+            command, input=f"{user.password}\n{user.password}\n", capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            problem = (done.stderr or done.stdout).strip().splitlines()
+            raise TargetError(f"target {self._name}: cannot add a user: {problem[-1] if problem else '?'}")
+
+    def _launch(self, directory: Path, configuration: Path) -> None:
+        """Have a guardian start smbd."""
+        smbd = shutil.which(self._model.smbd) or self._model.smbd
+        job = {
+            "command": self._private(directory, smbd, "-F", "--no-process-group", "-s", str(configuration)),
+            "directory": str(directory),
+            "addresses": list(self._model.addresses),
+            "log": str(directory / "smbd.out"),
+        }
+        self._log = directory / "smbd.out"
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-m", "smbtorture_py.targets.guardian"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._guardian.stdin is not None and self._guardian.stdout is not None
+        self._guardian.stdin.write(json.dumps(job).encode() + b"\n")
+        self._guardian.stdin.flush()
+        said = self._guardian.stdout.readline().decode(errors="replace").strip()
+        if not said.startswith("started"):
+            raise TargetError(f"target {self._name}: {said.removeprefix('failed ') or 'the guardian died'}")
+
+    def _await(self, addresses: tuple[Address, ...]) -> None:
+        """Wait until every address accepts connections."""
+        deadline = time.monotonic() + START_TIMEOUT
+        for address in addresses:
+            while not _accepts(address):
+                if not self.is_running or time.monotonic() > deadline:
+                    raise TargetUnreachable(
+                        f"target {self._name}: smbd does not accept connections at {address}: {self._last_words()}"
+                    )
+                time.sleep(POLL)
+
+    def _last_words(self) -> str:
+        try:
+            lines = (
+                self._log.read_text(errors="replace").strip().splitlines() if self._log is not None else []
+            )
+        except OSError:
+            lines = []
+        return lines[-1] if lines else "it said nothing"
+
+
+def _accepts(address: Address) -> bool:
+    try:
+        with socket.create_connection(address, timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _free_port(hosts: tuple[str, ...]) -> int:
+    """Return a port that is free on all hosts at this moment."""
+    for _ in range(100):
+        with socket.socket() as first:
+            first.bind((hosts[0], 0))
+            port = int(first.getsockname()[1])
+            if all(_can_bind(host, port) for host in hosts[1:]):
+                return port
+    raise TargetError("no port is free on all loopback addresses")
+
+
+def _can_bind(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
