@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 from typing import ClassVar, Final, Self, TypeVar
 
 from smbtorture_py.wire.chain import Enums, Structure, join_chain, split_chain
-from smbtorture_py.wire.codec import AUTO, Buffer, FileId, Finding, Findings, align, auto
+from smbtorture_py.wire.codec import AUTO, NO_FILE_ID, Buffer, FileId, Finding, Findings, align, auto
 from smbtorture_py.wire.lease import LeaseFlags, LeaseState
 
 _HEADER: Final = struct.Struct("<IHHHHI")
@@ -44,9 +44,13 @@ class CreateContext:
         name_at = _HEADER.size
         data_at = align(name_at + len(self.name), _ALIGNMENT) if self.data else 0
         header = _HEADER.pack(
-            auto(self.next, 0), auto(self.name_offset, name_at), auto(self.name_length, len(self.name)),
-            self.reserved, auto(self.data_offset, data_at), auto(self.data_length, len(self.data)),
-        )  # fmt: skip
+            auto(self.next, 0),
+            auto(self.name_offset, name_at),
+            auto(self.name_length, len(self.name)),
+            self.reserved,
+            auto(self.data_offset, data_at),
+            auto(self.data_length, len(self.data)),
+        )
         if self.image:
             out = bytearray(self.image)
             _overlay(out, self.name, auto(self.name_offset, name_at))
@@ -81,8 +85,13 @@ class CreateContext:
         context = cls(
             bytes(entry[name_offset : name_offset + name_length]),
             bytes(entry[data_offset : data_offset + data_length]),
-            following, name_offset, name_length, reserved, data_offset, data_length,
-        )  # fmt: skip
+            following,
+            name_offset,
+            name_length,
+            reserved,
+            data_offset,
+            data_length,
+        )
         canonical = context.encode()
         if not last:
             canonical += bytes(align(len(canonical), _ALIGNMENT) - len(canonical))
@@ -164,7 +173,6 @@ CREATECONTEXT_RESERVED: Final = bytes.fromhex("93AD25509CB411E7B42383DE968BCD7C"
 """Must be ignored on receipt; Samba's POSIX extensions use it."""
 
 _GUID: Final = bytes(16)
-_NO_FILE: Final = FileId(0, 0)
 
 
 class DurableHandleFlags(IntFlag):
@@ -233,7 +241,7 @@ class DurableHandleReconnect(Structure, CreateContextPayload):
     LAYOUT = struct.Struct("<16s")
     FILE_IDS = frozenset({"data"})
 
-    data: FileId = _NO_FILE
+    data: FileId = NO_FILE_ID
 
 
 @dataclass(slots=True)
@@ -390,7 +398,7 @@ class DurableHandleReconnectV2(Structure, CreateContextPayload):
     ENUMS: ClassVar[Enums] = {"flags": DurableHandleFlags}
     FILE_IDS = frozenset({"file_id"})
 
-    file_id: FileId = _NO_FILE
+    file_id: FileId = NO_FILE_ID
     create_guid: bytes = _GUID
     flags: DurableHandleFlags = DurableHandleFlags.NONE
 
@@ -421,8 +429,12 @@ class AppInstanceVersion(Structure, CreateContextPayload):
     reserved: int = 0
     padding: int = 0
     WIRE_ORDER = (
-        "structure_size", "reserved", "padding", "app_instance_version_high", "app_instance_version_low",
-    )  # fmt: skip
+        "structure_size",
+        "reserved",
+        "padding",
+        "app_instance_version_high",
+        "app_instance_version_low",
+    )
 
 
 class OriginatorFlags(IntEnum):

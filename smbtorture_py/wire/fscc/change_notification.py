@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from smbtorture_py.wire.chain import ChainEntry, Enums
+from smbtorture_py.wire.change_notify import NotifyAction
 from smbtorture_py.wire.codec import AUTO
-from smbtorture_py.wire.fscc.information_class import FileAction
 
 
 @dataclass(slots=True)
@@ -19,8 +19,8 @@ class FileNotifyInformation(ChainEntry):
     ALIGNMENT = 4
     TAILS = (("file_name_length", "file_name"),)
     TEXT = frozenset({"file_name"})
-    ENUMS: ClassVar[Enums] = {"action": FileAction}
+    ENUMS: ClassVar[Enums] = {"action": NotifyAction}
 
-    action: int = FileAction.ADDED
+    action: int = NotifyAction.ADDED
     file_name_length: int = AUTO
     file_name: str = ""

@@ -113,22 +113,6 @@ class FileAttributes(IntFlag):
     RECALL_ON_DATA_ACCESS = 0x00400000
 
 
-class FileAction(IntEnum):
-    """Action of a change notification ([MS-FSCC] 2.7.1)."""
-
-    ADDED = 0x00000001
-    REMOVED = 0x00000002
-    MODIFIED = 0x00000003
-    RENAMED_OLD_NAME = 0x00000004
-    RENAMED_NEW_NAME = 0x00000005
-    ADDED_STREAM = 0x00000006
-    REMOVED_STREAM = 0x00000007
-    MODIFIED_STREAM = 0x00000008
-    REMOVED_BY_DELETE = 0x00000009
-    ID_NOT_TUNNELLED = 0x0000000A
-    TUNNELLED_ID_COLLISION = 0x0000000B
-
-
 class FileSystemAttributes(IntFlag):
     """FileSystemAttributes ([MS-FSCC] 2.5.1), without the prefix FILE_."""
 
