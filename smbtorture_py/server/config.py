@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntFlag
+from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import InterfaceCapability
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbtorture_py.wire.tree_connect import ShareType
 
 if TYPE_CHECKING:
-    from smbtorture_py.auth.acceptor import AccountDatabase
+    from smbtorture_py.auth.accounts import AccountDatabase
     from smbtorture_py.server.storage import Storage
 
 IPC_SHARE: Final = "IPC$"
@@ -28,14 +29,6 @@ class Encryption(Enum):
     OFF = "off"
     ENABLED = "enabled"
     REQUIRED = "required"
-
-
-class InterfaceCapability(IntFlag):
-    """Capability of a NETWORK_INTERFACE_INFO ([MS-SMB2] 2.2.32.5)."""
-
-    NONE = 0
-    RSS_CAPABLE = 0x00000001
-    RDMA_CAPABLE = 0x00000002
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,11 +74,8 @@ class ServerConfig:
     """Everything configured; defaults are a multichannel 3.1.1 server that signs and encrypts when asked."""
 
     accounts: AccountDatabase
+    """Who may log on, and whether strangers become guests and null sessions are granted."""
     shares: list[ShareConfig] = field(default_factory=list)
-    allow_guest: bool = False
-    """An unknown user is let in as guest."""
-    allow_anonymous: bool = True
-    """AllowAnonymousAccess: an anonymous session may be set up."""
     minimum_dialect: Dialect = Dialect.SMB_2_0_2
     maximum_dialect: Dialect = Dialect.SMB_3_1_1
     smb1_negotiate: bool = True
@@ -105,6 +95,7 @@ class ServerConfig:
     directory_leasing: bool = True
     persistent_handles: bool = False
     interfaces: list[NetworkInterface] = field(default_factory=list)
+    max_sessions_per_connection: int = 1024
     max_channels: int = 32
     """Channels one session may have; one more is refused."""
     max_transact_size: int = 8 * _MEBIBYTE
@@ -119,6 +110,8 @@ class ServerConfig:
     server_guid: bytes = bytes(range(16))
     netbios_name: str = "REFERENCE"
     dns_domain: str = "reference.test"
+    negotiate_token: bool = True
+    """Send a GSS token in the NEGOTIATE response, else leave its buffer empty ([MS-SMB2] 3.3.5.4)."""
     require_secure_negotiate: bool = True
     """Serve FSCTL_VALIDATE_NEGOTIATE_INFO."""
     server_side_copy_max_chunks: int = 256

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from smbtorture_py.server import loss, pipeline, sending
-from smbtorture_py.server.request import OnCancel, Reply, Request
+from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
+from smbtorture_py.server.request import PENDING, OnCancel, Outcome, Reply, Request
 from smbtorture_py.server.session import PreauthSession, Session
 from smbtorture_py.server.tree_connect import TreeConnect
 from smbtorture_py.server.transport import Transport
 from smbtorture_py.wire.codec import Body, Buffer, FramingError
 from smbtorture_py.wire.framing import Closed, FrameReader
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.crypto.preauth import PreauthIntegrityHash
     from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
     from smbtorture_py.server.server import Server
-
-NEGOTIATE_DIALECT_NONE: Final = 0xFFFF
-"""Connection.NegotiateDialect before any negotiate."""
-MAX_UNNEGOTIATED: Final = 68 * 1024
-"""Bytes of the longest message taken before sizes are negotiated, and without multi-credit ([MS-SMB2] 3.3.5.2)."""
-MAX_FRAME: Final = 0xFFFFFF
-"""Bytes of the longest frame Direct TCP can announce ([MS-SMB2] 2.1)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,13 +77,12 @@ class Connection:
         if not self.is_open:
             return
         try:
-            frames = self.reader.feed(data)
+            for frame in self.reader.feed(data):
+                pipeline.receive_frame(self, frame, now)
+                if not self.is_open:
+                    return
         except FramingError:
             self.disconnect(now)
-            return
-        for frame in frames:
-            if self.is_open:
-                pipeline.receive_frame(self, memoryview(frame), now)
 
     def acknowledged(self, count: int, now: float) -> None:
         """`count` more bytes have reached the client's transport."""
@@ -127,12 +121,15 @@ class Connection:
             self.transport.close()
             loss.handle_loss_of_connection(self, now)
 
-    def register_async(self, request: Request, on_cancel: OnCancel) -> None:
-        """Give the request an AsyncId and list it (3.3.4.2)."""
-        request.async_id = self.next_async_id
-        self.next_async_id += 1
+    def register_async(self, request: Request, on_cancel: OnCancel) -> Outcome:
+        """Give the request an AsyncId and list it (3.3.4.2); a refusal where resources are constrained."""
+        policies = self.server.policies
+        if not policies.asynchronous.may_pend(self) or not policies.compound.may_pend(request):
+            return Reply(Status.INSUFFICIENT_RESOURCES)
+        request.async_id = policies.asynchronous.new_async_id(self)
         request.on_cancel = on_cancel
         self.async_command_list[request.async_id] = request
+        return PENDING
 
     def complete_async(self, request: Request, reply: Reply, now: float) -> None:
         """Send the final response of an asynchronous request, once."""
@@ -147,4 +144,4 @@ class Connection:
 
         It has MessageId 2^64-1 and no TreeId ([MS-SMB2] 3.3.4.6); whether it is encrypted follows from the session.
         """
-        sending.send_unsolicited(self, body, session, tree_connect, now)
+        sending.send_unsolicited(self, body, session, tree_connect)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from smbtorture_py.wire.codec import Body, Buffer
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
+from smbtorture_py.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.session import Session
     from smbtorture_py.server.tree_connect import TreeConnect
-    from smbtorture_py.wire.create import FileId
+    from smbtorture_py.wire.codec import FileId
     from smbtorture_py.wire.message import Message
 
 
@@ -71,6 +72,8 @@ class Request:
     transform_session_id: int = 0
     is_signed: bool = False
     """The signature was there and right."""
+    signing_key: bytes = b""
+    """The key the signature was right with; signs the response where the channel is gone by then (LOGOFF)."""
     compress_reply: bool = False
     session: Session | None = None
     tree_connect: TreeConnect | None = None
@@ -97,6 +100,17 @@ class Request:
     def command(self) -> Command:
         """The command; the pipeline has checked that it exists."""
         return Command(self.header.command)
+
+    @property
+    def is_binding(self) -> bool:
+        """A SESSION_SETUP with SMB2_SESSION_FLAG_BINDING on a connection that can be bound (3.3.5.5)."""
+        body = self.message.body
+        return (
+            isinstance(body, SessionSetupRequest)
+            and self.session_id != 0
+            and bool(body.flags & SessionSetupFlags.BINDING)
+            and self.connection.server.policies.bind.is_served(self.connection)
+        )
 
     @property
     def is_replay(self) -> bool:
@@ -127,10 +141,13 @@ class Request:
         """
         return self.chain.find_open(self, file_id, now)
 
-    def pend(self, on_cancel: OnCancel) -> Pending:
-        """Make this request asynchronous (3.3.4.2); the pipeline sends the interim response when it gets PENDING."""
-        self.connection.register_async(self, on_cancel)
-        return PENDING
+    def pend(self, on_cancel: OnCancel) -> Outcome:
+        """Make this request asynchronous (3.3.4.2); the handler returns what this returns.
+
+        PENDING, upon which the pipeline sends the interim response; or, where too many wait already, a Reply that
+        refuses (`on_cancel` is not kept then).
+        """
+        return self.connection.register_async(self, on_cancel)
 
     def complete(self, reply: Reply, now: float) -> None:
         """Send the final response of a request that is pending; does nothing if it was completed already."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from smbtorture_py.server import timers
 from smbtorture_py.server.composition import compose
 from smbtorture_py.server.config import IPC_SHARE, ServerConfig, ShareConfig
-from smbtorture_py.server.connection import MAX_FRAME, Connection
+from smbtorture_py.server.connection import Connection
+from smbtorture_py.server.limits import MAX_FRAME
 from smbtorture_py.server.parts import Parts
 from smbtorture_py.server.policies import Policies
 from smbtorture_py.server.session import Session
@@ -31,6 +32,22 @@ class Client:
 
     client_guid: bytes
     dialect: Dialect
+
+
+class DeadlineSource(Protocol):
+    """A part with timers, which also hears how transports fare."""
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do next; None for never."""
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+
+    def transport_progressed(self, connection: Connection, now: float) -> None:
+        """A client's transport acknowledged something."""
+
+    def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
+        """A client's transport has acknowledged nothing outstanding since `since`."""
 
 
 class Server:
@@ -71,6 +88,11 @@ class Server:
         self.share_list.setdefault(
             IPC_SHARE.casefold(), Share(ShareConfig(name=IPC_SHARE, share_type=ShareType.PIPE))
         )
+        self.file_table = self.parts.file_table(self.parts.lock_table)
+        self.oplock_scheduler = self.parts.oplock_scheduler()
+        self.change_notifier = self.parts.change_notifier()
+        self.deadline_sources: list[DeadlineSource] = []
+        """Parts that have timers of their own."""
         self._next_global_id = 1
 
     @classmethod
@@ -96,6 +118,20 @@ class Server:
         )
         self.connection_list.append(connection)
         return connection
+
+    @property
+    def implements_3x(self) -> bool:
+        """The server implements the SMB 3.x dialect family."""
+        return self.config.maximum_dialect >= Dialect.SMB_3_0
+
+    @property
+    def implements_311(self) -> bool:
+        """The server implements 3.1.1."""
+        return self.config.maximum_dialect >= Dialect.SMB_3_1_1
+
+    def remember_client(self, client_guid: bytes, dialect: Dialect) -> None:
+        """Enter a client into GlobalClientTable (3.3.5.5.3)."""
+        self.global_client_table[client_guid] = Client(client_guid, dialect)
 
     def new_session_id(self) -> int:
         """An unused, nonzero SessionId."""

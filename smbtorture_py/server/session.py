@@ -7,7 +7,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smbtorture_py.auth.acceptor import Acceptor, Identity
+    from smbtorture_py.auth.acceptor import Acceptor
+    from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.crypto.preauth import PreauthIntegrityHash
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.open import Open
@@ -33,10 +34,12 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class PreauthSession:
-    """A session setup under way on one connection, its preauth hash and its acceptor ([MS-SMB2] 3.3.1.15)."""
+    """An authentication under way on one connection: its preauth hash ([MS-SMB2] 3.3.1.15) and its GSS context."""
 
     session_id: int
     acceptor: Acceptor
+    is_binding: bool
+    is_reauthentication: bool
     preauth_integrity_hash: PreauthIntegrityHash | None = None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.config import ShareConfig
-from smbtorture_py.wire.tree_connect import ShareType
+from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType
 
 if TYPE_CHECKING:
     from smbtorture_py.server.session import Session
@@ -58,5 +58,5 @@ class TreeConnect:
     maximal_access: int = 0
     """An access mask ([MS-SMB2] 2.2.13.1)."""
     open_count: int = 0
-    share_capabilities: int = 0
-    share_flags: int = field(default=0)
+    share_capabilities: ShareCapabilities = ShareCapabilities.NONE
+    share_flags: ShareFlags = ShareFlags.MANUAL_CACHING

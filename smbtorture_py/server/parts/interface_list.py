@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from smbtorture_py.server.config import InterfaceCapability, NetworkInterface
+from smbtorture_py.server.config import NetworkInterface
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import InterfaceCapability
 
 
 class InterfaceList:

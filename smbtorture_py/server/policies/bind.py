@@ -9,7 +9,7 @@ from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
-    from smbtorture_py.auth.acceptor import Identity
+    from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
 

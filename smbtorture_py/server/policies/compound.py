@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.wire.header import Command, HeaderFlags
-from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.status import Status, is_error
 
 if TYPE_CHECKING:
     from smbtorture_py.server.request import Request
@@ -51,7 +51,7 @@ class CompoundPolicy:
     def inherits_failure(self, previous: Request, status: Status) -> bool:
         """Whether a member that needs a FileId fails like its predecessor did (SHOULD, 3.3.5.2.7.2)."""
         del previous
-        return status.is_error
+        return is_error(status)
 
     def may_pend(self, request: Request) -> bool:
         """Whether this member may go asynchronous; else it fails with INSUFFICIENT_RESOURCES (MAY, 3.3.5.2.7)."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smbtorture_py.server.open import OplockState
+from smbtorture_py.wire.create import OplockLevel
+
 if TYPE_CHECKING:
+    from smbtorture_py.server.open import Open
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.session import Channel, Session
 
@@ -19,6 +23,20 @@ class ConnectionLossPolicy:
     def successor(self, session: Session) -> Channel:
         """Whose connection becomes Session.Connection: the first channel that is left."""
         return session.channel_list.first()
+
+    def open_is_preserved(self, open_: Open) -> bool:
+        """Whether an open is kept for a reconnect when its session ends with the connection."""
+        if open_.is_resilient or open_.is_persistent:
+            return True
+        return (
+            open_.is_durable
+            and open_.oplock_state is OplockState.HELD
+            and open_.oplock_level is OplockLevel.BATCH
+        )
+
+    def open_survives_logoff(self, open_: Open) -> bool:
+        """Whether an open is kept for a reconnect when its session logs off (3.3.5.6)."""
+        return open_.is_resilient or open_.is_durable
 
     def forgets_client(self, connection: Connection) -> bool:
         """Whether the entry of GlobalClientTable goes with the client's last connection (MAY)."""

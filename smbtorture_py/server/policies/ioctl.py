@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.wire.ioctl_payloads.fsctl import FsctlCode
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.status import Status
 

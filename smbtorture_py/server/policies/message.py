@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.connection import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
+from smbtorture_py.server.limits import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status

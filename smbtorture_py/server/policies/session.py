@@ -11,7 +11,7 @@ from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
-    from smbtorture_py.auth.acceptor import Identity
+    from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.session_setup import SessionSetupRequest
@@ -30,8 +30,12 @@ class SessionPolicy:
         return (
             connection.is_3x
             and connection.constrained_connection
-            and not connection.server.config.allow_anonymous
+            and not connection.server.config.accounts.anonymous_allowed
         )
+
+    def may_begin(self, connection: Connection) -> bool:
+        """Whether this connection may have one more session; else INSUFFICIENT_RESOURCES (3.3.5.5)."""
+        return len(connection.session_table) < connection.server.config.max_sessions_per_connection
 
     def find_session(self, request: Request) -> Session | None:
         """The session a request belongs to: of this connection's SessionTable (3.3.5.2.9)."""
@@ -51,7 +55,10 @@ class SessionPolicy:
         Erratum 4: LOGOFF, CLOSE and LOCK continue by the text, yet a session that never was valid has no user: those
         find neither opens nor trees.
         """
-        return Status.SUCCESS if request.command in _ALWAYS_PROCESSED else Status.USER_SESSION_DELETED
+        if request.command in _ALWAYS_PROCESSED:
+            return Status.SUCCESS
+        is_expired = request.session is not None and bool(request.session.session_key)
+        return Status.NETWORK_SESSION_EXPIRED if is_expired else Status.USER_SESSION_DELETED
 
     def reauthenticates(self, session: Session) -> bool:
         """Whether SESSION_SETUP on a valid session authenticates again (SHOULD, 3.3.5.5)."""
@@ -95,7 +102,7 @@ class SessionPolicy:
             flags |= self.null_session_flag()
         elif session.is_guest:
             flags |= SessionFlags.IS_GUEST
-        if encrypt:
+        elif encrypt:
             flags |= SessionFlags.ENCRYPT_DATA
         return flags
 
@@ -107,7 +114,8 @@ class SessionPolicy:
         """Session.SigningRequired after a successful SESSION_SETUP (3.3.5.5.3).
 
         Erratum 6: the step on encryption ends in an "Otherwise" that sets it TRUE for every session that is not
-        encrypted, which contradicts the two conditions; the conditions hold.
+        encrypted, which contradicts the two conditions; the conditions hold. Erratum 11: the first of them makes no
+        exception for guest and anonymous sessions, whose clients have no key to sign with; they are excepted.
         """
         if session.signing_required:
             return True

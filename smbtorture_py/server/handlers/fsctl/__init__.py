@@ -1,0 +1,24 @@
+"""One module per family of FSCTLs; `FSCTL_HANDLERS` is the table IOCTL dispatches by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from smbtorture_py.server.handlers.fsctl import dfs, network_interface_info, validate_negotiate_info
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.request import Outcome, Request
+    from smbtorture_py.server.server import Server
+    from smbtorture_py.wire.ioctl import IoctlRequest
+
+FsctlHandle: TypeAlias = "Callable[[Server, Request, IoctlRequest, float], Outcome]"
+
+FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
+    FsctlCode.DFS_GET_REFERRALS: dfs.handle,
+    FsctlCode.DFS_GET_REFERRALS_EX: dfs.handle,
+    FsctlCode.QUERY_NETWORK_INTERFACE_INFO: network_interface_info.handle,
+    FsctlCode.VALIDATE_NEGOTIATE_INFO: validate_negotiate_info.handle,
+}
+"""By CtlCode; those of files are entered here as well. `request.open` is set for every code that is about a file."""

@@ -1,0 +1,98 @@
+"""Ending connections and sessions ([MS-SMB2] 3.3.7.1, 3.3.4.12, 3.3.5.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from smbtorture_py.server.open import close_open
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.open import Open
+    from smbtorture_py.server.server import Server
+    from smbtorture_py.server.session import Session
+
+
+def handle_loss_of_connection(connection: Connection, now: float) -> None:
+    """Do what follows when a connection is gone (3.3.7.1)."""
+    server = connection.server
+    policies = server.policies
+    # Cancelled first in every case: a request must not complete on a session that is being taken apart.
+    cancel_requests(connection, now)
+    for session in list(connection.session_table.values()):
+        if policies.connection_loss.session_survives(connection, session):
+            session.channel_list.remove(connection)
+            if session.connection is connection:
+                session.connection = policies.connection_loss.successor(session).connection
+        else:
+            remove_session(server, session, now, preserved=policies.connection_loss.open_is_preserved)
+    connection.session_table.clear()
+    connection.preauth_session_table.clear()
+    connection.request_list.clear()
+    connection.async_command_list.clear()
+    if connection in server.connection_list:
+        server.connection_list.remove(connection)
+    _forget_client(connection)
+
+
+def cancel_requests(connection: Connection, now: float) -> None:
+    """Cancel every request of a connection that is still pending (3.3.7.1)."""
+    policy = connection.server.policies.asynchronous
+    for request in list(connection.async_command_list.values()):
+        if request.on_cancel is not None and policy.pending_requests_end_with_connection(request):
+            request.on_cancel(now)
+
+
+def cancel_session_requests(session: Session, now: float) -> None:
+    """Cancel what is pending for a session on any of its channels."""
+    for channel in session.channel_list:
+        for request in list(channel.connection.async_command_list.values()):
+            if request.session is session and request.on_cancel is not None:
+                request.on_cancel(now)
+
+
+def remove_session(
+    server: Server, session: Session, now: float, *, preserved: Callable[[Open], bool] | None = None
+) -> None:
+    """Take a session off the server: its opens, trees, channels and table entries (3.3.7.1, 3.3.4.12, 3.3.5.6).
+
+    Opens for which `preserved` holds are kept for a reconnect, all others are closed.
+    """
+    cancel_session_requests(session, now)
+    for open_ in list(session.open_table.values()):
+        if preserved is not None and preserved(open_):
+            preserve_open(open_, now)
+        else:
+            close_open(server, open_, now)
+    session.open_table.clear()
+    for tree in session.tree_connect_table.values():
+        tree.share.current_uses -= 1
+    session.tree_connect_table.clear()
+    for channel in session.channel_list:
+        channel.connection.session_table.pop(session.session_id, None)
+        channel.connection.preauth_session_table.pop(session.session_id, None)
+    session.connection.session_table.pop(session.session_id, None)
+    session.connection.preauth_session_table.pop(session.session_id, None)
+    session.channel_list.clear()
+    server.global_session_table.pop(session.session_id, None)
+
+
+def preserve_open(open_: Open, now: float) -> None:
+    """Part an open from its session and start its timers (3.3.7.1)."""
+    open_.session = None
+    open_.connection = None
+    open_.tree_connect = None
+    if open_.is_resilient:
+        open_.resilient_open_timeout = now + open_.resiliency_timeout
+    if open_.is_durable:
+        open_.durable_open_scavenger_timeout = now + open_.durable_open_timeout
+
+
+def _forget_client(connection: Connection) -> None:
+    """Remove the client's entry with its last connection (MAY, 3.3.7.1)."""
+    server = connection.server
+    if not server.policies.connection_loss.forgets_client(connection):
+        return
+    if not any(other.client_guid == connection.client_guid for other in server.connection_list):
+        server.global_client_table.pop(connection.client_guid, None)

@@ -1,0 +1,64 @@
+"""Where Samba (4.25) differs from the specification, by its source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smbtorture_py.server.policies.bind import BindPolicy
+from smbtorture_py.server.policies.compound import CompoundPolicy
+from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.windows import signing_algorithm_mismatch
+from smbtorture_py.wire.negotiate_contexts import ContextType
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.session import Session
+    from smbtorture_py.wire.negotiate_contexts import NegotiateContext
+
+
+class SambaBindPolicy(BindPolicy):
+    """Binds as Samba does."""
+
+    def client_guid_status(self, request: Request, session: Session) -> Status:
+        """Another ClientGuid is served by another process: REQUEST_NOT_ACCEPTED."""
+        same = request.connection.client_guid == session.connection.client_guid
+        return Status.SUCCESS if same else Status.REQUEST_NOT_ACCEPTED
+
+    def expired_status(self, request: Request, session: Session) -> Status:
+        """A bind to an expired session proceeds."""
+        del request, session
+        return Status.SUCCESS
+
+    def signing_algorithm_status(self, request: Request, session: Session) -> Status:
+        """AES-GMAC on one side only is refused."""
+        return signing_algorithm_mismatch(request, session)
+
+    def user_mismatch_status(self) -> Status:
+        """A bind by another user gets ACCESS_DENIED."""
+        return Status.ACCESS_DENIED
+
+
+class SambaCompoundPolicy(CompoundPolicy):
+    """Compounds as Samba does."""
+
+    def misaligned_ends_connection(self, offset: int) -> bool:
+        """A misaligned member is processed."""
+        del offset
+        return False
+
+    def mixed_status(self, requests: Sequence[Request]) -> Status:
+        """Styles may be mixed."""
+        del requests
+        return Status.SUCCESS
+
+
+class SambaNegotiatePolicy(NegotiatePolicy):
+    """Negotiations as Samba does."""
+
+    def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:
+        """Repeated contexts are not noticed, the first one counts."""
+        present = any(context.context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES for context in contexts)
+        return Status.SUCCESS if present else Status.INVALID_PARAMETER

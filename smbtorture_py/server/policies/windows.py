@@ -1,0 +1,69 @@
+"""Where Windows Server is documented to differ ([MS-SMB2] appendix A, and Samba's tests that pass against it)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smbtorture_py.server.policies.bind import BindPolicy
+from smbtorture_py.server.policies.compound import CompoundPolicy
+from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.session import Session
+
+
+def signing_algorithm_mismatch(request: Request, session: Session) -> Status:
+    """What a bind gets where one side signs with AES-GMAC and the other does not."""
+    own = request.connection.signing_algorithm_id
+    theirs = session.connection.signing_algorithm_id
+    if own == theirs or not request.connection.is_311:
+        return Status.SUCCESS
+    if theirs == SigningAlgorithm.AES_GMAC:
+        return Status.REQUEST_OUT_OF_SEQUENCE
+    return Status.NOT_SUPPORTED if own == SigningAlgorithm.AES_GMAC else Status.SUCCESS
+
+
+class WindowsBindPolicy(BindPolicy):
+    """Binds as Windows does."""
+
+    def client_guid_status(self, request: Request, session: Session) -> Status:
+        """Another ClientGuid is accepted."""
+        del request, session
+        return Status.SUCCESS
+
+    def signing_algorithm_status(self, request: Request, session: Session) -> Status:
+        """AES-GMAC on one side only is refused."""
+        return signing_algorithm_mismatch(request, session)
+
+    def user_mismatch_status(self) -> Status:
+        """A bind by another user gets ACCESS_DENIED."""
+        return Status.ACCESS_DENIED
+
+
+class WindowsCompoundPolicy(CompoundPolicy):
+    """Compounds as Windows does."""
+
+    def misaligned_ends_connection(self, offset: int) -> bool:
+        """A misaligned member is processed (note 267)."""
+        del offset
+        return False
+
+    def mixed_status(self, requests: Sequence[Request]) -> Status:
+        """Styles may be mixed (note 268)."""
+        del requests
+        return Status.SUCCESS
+
+
+class WindowsEncryptionPolicy(EncryptionPolicy):
+    """Encryption as Windows does."""
+
+    def session_id_must_match(self, connection: Connection) -> bool:
+        """The SessionId inside a sealed message is not compared with the TRANSFORM_HEADER's."""
+        del connection
+        return False

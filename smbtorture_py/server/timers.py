@@ -1,0 +1,43 @@
+"""Timers ([MS-SMB2] 3.3.6): what is due when, and doing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smbtorture_py.server.session import SessionState
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.server import Server
+
+
+def next_deadline(server: Server) -> float | None:
+    """When something is due next: the earliest session that expires, or deadline of a part; None for never."""
+    deadlines = [
+        session.expiration_time
+        for session in server.global_session_table.values()
+        if session.state is SessionState.VALID and session.expiration_time is not None
+    ]
+    deadlines += [due for source in server.deadline_sources if (due := source.next_deadline()) is not None]
+    return min(deadlines, default=None)
+
+
+def run_due(server: Server, now: float) -> None:
+    """Expire sessions (3.3.6.3) and run what else is due."""
+    for session in list(server.global_session_table.values()):
+        if server.policies.session.expires(session, now):
+            session.state = SessionState.EXPIRED
+    for source in list(server.deadline_sources):
+        source.tick(now)
+
+
+def transport_progressed(server: Server, connection: Connection, now: float) -> None:
+    """Tell the parts that care that a client's transport acknowledged something."""
+    for source in list(server.deadline_sources):
+        source.transport_progressed(connection, now)
+
+
+def transport_stuck(server: Server, connection: Connection, since: float, now: float) -> None:
+    """Tell the parts that care that nothing outstanding was acknowledged since `since`."""
+    for source in list(server.deadline_sources):
+        source.transport_stuck(connection, since, now)
