@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final, Self
 
-from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Buffer, Finding, Findings, auto
+from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Buffer, Finding, Findings, FlagCache, auto
 
 
 class Command(IntEnum):
@@ -59,6 +59,7 @@ NO_SIGNATURE: Final = bytes(SIGNATURE_SIZE)
 MESSAGE_ID_UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 """MessageId of a break notification and of every other message the server sends unasked ([MS-SMB2] 2.2.1)."""
 
+_FLAGS: Final = FlagCache(HeaderFlags)
 _SYNC = struct.Struct("<4sHHIHHIIQIIQ16s")
 _ASYNC = struct.Struct("<4sHHIHHIIQQQ16s")
 _CHANNEL_SEQUENCE_MASK: Final = 0xFFFF
@@ -66,10 +67,12 @@ _CHANNEL_SEQUENCE_MASK: Final = 0xFFFF
 
 @dataclass(slots=True)
 class Header:
-    """The 64 bytes in front of every SMB2 message, sync or async by ASYNC_COMMAND in `flags` ([MS-SMB2] 2.2.1.1, .2).
+    """The 64 bytes in front of every SMB2 message, sync or async by ASYNC_COMMAND in `flags` ([MS-SMB2]
+    2.2.1.1, .2).
 
-    `status` is the 32-bit field at offset 8: the NTSTATUS of a response; in a request of dialect 3.x its low half is
-    the ChannelSequence. `process_id` and `tree_id` exist on the wire only without ASYNC_COMMAND, `async_id` only with it.
+    `status` is the 32-bit field at offset 8: the NTSTATUS of a response; in a request of dialect 3.x its
+    low half is the ChannelSequence. `process_id` and `tree_id` exist on the wire only without
+    ASYNC_COMMAND, `async_id` only with it.
     """
 
     command: int
@@ -104,32 +107,79 @@ class Header:
         """Encode into 64 bytes; NextCommand AUTO becomes 0 (a chain fills it in)."""
         if self.flags & HeaderFlags.ASYNC_COMMAND:
             return _ASYNC.pack(
-                self.protocol_id, self.structure_size, self.credit_charge, self.status, self.command, self.credits,
-                self.flags, auto(self.next_command, 0), self.message_id, self.async_id, self.session_id, self.signature,
-            )  # fmt: skip
+                self.protocol_id,
+                self.structure_size,
+                self.credit_charge,
+                self.status,
+                self.command,
+                self.credits,
+                self.flags,
+                auto(self.next_command, 0),
+                self.message_id,
+                self.async_id,
+                self.session_id,
+                self.signature,
+            )
         return _SYNC.pack(
-            self.protocol_id, self.structure_size, self.credit_charge, self.status, self.command, self.credits,
-            self.flags, auto(self.next_command, 0), self.message_id, self.process_id, self.tree_id, self.session_id,
+            self.protocol_id,
+            self.structure_size,
+            self.credit_charge,
+            self.status,
+            self.command,
+            self.credits,
+            self.flags,
+            auto(self.next_command, 0),
+            self.message_id,
+            self.process_id,
+            self.tree_id,
+            self.session_id,
             self.signature,
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, data: Buffer, findings: Findings, offset: int = 0) -> Self | None:
         """Decode the header at `offset`; None, with a finding, where fewer than 64 bytes are left."""
         if len(data) - offset < HEADER_SIZE:
-            findings.append(Finding(offset, "Header", f"{len(data) - offset} bytes, fewer than {HEADER_SIZE}"))
+            findings.append(
+                Finding(offset, "Header", f"{len(data) - offset} bytes, fewer than {HEADER_SIZE}")
+            )
             return None
-        (protocol_id, structure_size, credit_charge, status, command, credit_count, raw_flags, next_command,
-         message_id, process_id, tree_id, session_id, signature) = _SYNC.unpack_from(data, offset)  # fmt: skip
+        (
+            protocol_id,
+            structure_size,
+            credit_charge,
+            status,
+            command,
+            credit_count,
+            raw_flags,
+            next_command,
+            message_id,
+            process_id,
+            tree_id,
+            session_id,
+            signature,
+        ) = _SYNC.unpack_from(data, offset)
         if protocol_id != PROTOCOL_ID:
             findings.append(Finding(offset, "ProtocolId", f"{protocol_id!r} is not an SMB2 header"))
         if structure_size != HEADER_SIZE:
             findings.append(Finding(offset + 4, "StructureSize", f"{structure_size}, not {HEADER_SIZE}"))
-        flags = HeaderFlags(raw_flags)
+        flags = _FLAGS[raw_flags]
         async_id = 0
         if raw_flags & HeaderFlags.ASYNC_COMMAND:
             async_id, process_id, tree_id = process_id | tree_id << 32, 0, 0
         return cls(
-            command, message_id, flags, status, credit_charge, credit_count, session_id, tree_id, async_id,
-            next_command, signature, process_id, structure_size, protocol_id,
-        )  # fmt: skip
+            command,
+            message_id,
+            flags,
+            status,
+            credit_charge,
+            credit_count,
+            session_id,
+            tree_id,
+            async_id,
+            next_command,
+            signature,
+            process_id,
+            structure_size,
+            protocol_id,
+        )

@@ -1,5 +1,4 @@
-"""The response that carries one buffer of information: QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO share
-it."""
+"""The response that carries one buffer; QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO share it."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from smbtorture_py.wire.codec import AUTO, Body, Buffer, Findings, auto, cut
 
 @dataclass(slots=True, kw_only=True)
 class OutputBufferResponse(Body):
-    """Base of responses whose only content is `output_buffer`; OutputBufferOffset is 0 where that is empty."""
+    """Base of responses whose only content is `output_buffer`; OutputBufferOffset is 0 where it is empty."""
 
     STRUCTURE_SIZE: ClassVar[int] = 9
     FIXED: ClassVar[struct.Struct] = struct.Struct("<HHI")

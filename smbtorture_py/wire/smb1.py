@@ -56,9 +56,19 @@ class Smb1Message:
         """Encode the whole message; raises struct.error where a value does not fit its field."""
         content = self._bytes()
         header = _HEADER.pack(
-            self.protocol_id, self.command, self.status, self.flags, self.flags2, self.pid_high,
-            self.security_features, self.reserved, self.tid, self.pid_low, self.uid, self.mid,
-        )  # fmt: skip
+            self.protocol_id,
+            self.command,
+            self.status,
+            self.flags,
+            self.flags2,
+            self.pid_high,
+            self.security_features,
+            self.reserved,
+            self.tid,
+            self.pid_low,
+            self.uid,
+            self.mid,
+        )
         word_count = auto(self.word_count, len(self.words) // 2)
         byte_count = auto(self.byte_count, len(content))
         return b"".join(
@@ -82,8 +92,20 @@ class Smb1Message:
         if len(raw) < start:
             findings.append(Finding(len(raw), "SMB1", f"{len(raw)} bytes, fewer than {start}"))
             return None
-        (protocol_id, command, status, flags, flags2, pid_high, security_features, reserved, tid, pid_low, uid,
-         mid) = _HEADER.unpack_from(raw)  # fmt: skip
+        (
+            protocol_id,
+            command,
+            status,
+            flags,
+            flags2,
+            pid_high,
+            security_features,
+            reserved,
+            tid,
+            pid_low,
+            uid,
+            mid,
+        ) = _HEADER.unpack_from(raw)
         if protocol_id != SMB1_PROTOCOL_ID:
             findings.append(Finding(0, "Protocol", f"{protocol_id!r} is not an SMB1 header"))
         if command != SMB_COM_NEGOTIATE:
@@ -95,11 +117,23 @@ class Smb1Message:
                 Finding(words_end, "ByteCount", f"{byte_count} bytes do not fit {len(raw) - start}")
             )
         message = cls(
-            protocol_id=protocol_id, command=command, status=status, flags=flags, flags2=flags2, pid_high=pid_high,
-            security_features=security_features, reserved=reserved, tid=tid, pid_low=pid_low, uid=uid, mid=mid,
-            word_count=raw[SMB1_HEADER_SIZE], words=raw[words_at:words_end], byte_count=byte_count,
+            protocol_id=protocol_id,
+            command=command,
+            status=status,
+            flags=flags,
+            flags2=flags2,
+            pid_high=pid_high,
+            security_features=security_features,
+            reserved=reserved,
+            tid=tid,
+            pid_low=pid_low,
+            uid=uid,
+            mid=mid,
+            word_count=raw[SMB1_HEADER_SIZE],
+            words=raw[words_at:words_end],
+            byte_count=byte_count,
             trailing=raw[end:],
-        )  # fmt: skip
+        )
         message._take(raw[start:end], start, findings)
         return message
 
