@@ -92,10 +92,14 @@ class CreateContext:
             data_offset,
             data_length,
         )
-        canonical = context.encode()
-        if not last:
-            canonical += bytes(align(len(canonical), _ALIGNMENT) - len(canonical))
-        if canonical != entry:
+        end = name_end = name_offset + name_length
+        if data_length:
+            end = data_offset + data_length
+            data_fits = data_offset == align(name_end, _ALIGNMENT) and not any(entry[name_end:data_offset])
+        else:
+            data_fits = not data_offset
+        size = end if last else align(end, _ALIGNMENT)
+        if name_offset != _HEADER.size or not data_fits or len(entry) != size or any(entry[end:]):
             context.image = bytes(entry)
         return context
 
