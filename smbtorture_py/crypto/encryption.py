@@ -73,11 +73,11 @@ class Encryptor:
         nonce: bytes,
         flags: int = TransformFlags.ENCRYPTED,
     ) -> bytearray:
-        """Return TRANSFORM_HEADER and ciphertext of the message that `plain_parts` make, in one new buffer.
+        """Return TRANSFORM_HEADER and ciphertext of the message that `plain_parts` make, in one buffer.
 
-        `nonce` fills the Nonce field, zeros behind; the cipher uses its first `nonce_size` bytes, so more than
-        these put something into the reserved rest. Every plain byte is moved once, into the buffer it is then
-        encrypted in. Raises ValueError for more than 16 bytes of nonce.
+        `nonce` fills the Nonce field, zeros behind; the cipher uses its first `nonce_size` bytes, so more
+        than these puts something into the reserved rest. Every plain byte is moved once, into the buffer
+        it is then encrypted in. Raises ValueError for more than 16 bytes of nonce.
         """
         if len(nonce) > NONCE_FIELD_SIZE:
             raise ValueError(f"a nonce of {len(nonce)} bytes, the field has {NONCE_FIELD_SIZE}")
@@ -85,11 +85,11 @@ class Encryptor:
         end = TRANSFORM_HEADER_SIZE + size
         sealed = bytearray(end + TAG_SIZE)
         sealed[:TRANSFORM_HEADER_SIZE] = TransformHeader(session_id, nonce, size, flags).encode()
-        position = TRANSFORM_HEADER_SIZE
-        for part in plain_parts:
-            sealed[position : position + len(part)] = part
-            position += len(part)
         with memoryview(sealed) as view:
+            position = TRANSFORM_HEADER_SIZE
+            for part in plain_parts:  # through the view: a bytearray would copy its new slice first
+                view[position : position + len(part)] = part
+                position += len(part)
             self._aead.encrypt_into(
                 nonce[: self.nonce_size].ljust(self.nonce_size, b"\0"), view[TRANSFORM_HEADER_SIZE:end],
                 bytes(view[_AUTHENTICATED]), view[TRANSFORM_HEADER_SIZE:],
