@@ -162,7 +162,8 @@ class NtlmInitiator:
             key_exchange_key = ntlm_keys.ZERO_KEY
         else:
             key_exchange_key = self._respond(message, challenge)
-        if self.flags & NegotiateFlags.KEY_EXCH:
+        protects = self.flags & (NegotiateFlags.SIGN | NegotiateFlags.SEAL)
+        if self.flags & NegotiateFlags.KEY_EXCH and protects:
             self.session_key = self._entropy(ntlm_keys.KEY_SIZE)
             message.encrypted_session_key = ntlm_keys.rc4k(key_exchange_key, self.session_key)
         else:

@@ -306,7 +306,16 @@ def test_session_key_of_a_wrong_size() -> None:
     assert result.status == SEC_E_INVALID_TOKEN
 
 
-@pytest.mark.parametrize("dropped", [NegotiateFlags.KEY_EXCH, NegotiateFlags.KEY_128, NegotiateFlags.VERSION])
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        NegotiateFlags.KEY_EXCH,
+        NegotiateFlags.KEY_128,
+        NegotiateFlags.VERSION,
+        NegotiateFlags.SIGN | NegotiateFlags.SEAL,
+        NegotiateFlags.UNICODE,
+    ],
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_fewer_flags(dropped: NegotiateFlags, form: AuthForm) -> None:
     client = initiator(ALICE, form)
