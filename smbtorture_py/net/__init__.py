@@ -1,1 +1,1 @@
-"""The only place with sockets and clocks: worlds, the simulated network, the reactor, faults and capture taps."""
+"""The only place with sockets and clocks: worlds, simulated network, reactor, faults, capture taps."""

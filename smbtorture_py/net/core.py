@@ -1,4 +1,4 @@
-"""What a world and the protocol cores it carries expect of each other: addresses, transports, cores, services."""
+"""What a world and the protocol cores it carries expect of each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Transport(Protocol):
     """One transport connection as a core sees it."""
 
     def write(self, parts: Sequence[Buffer]) -> None:
-        """Queue buffers that follow each other on the wire; nobody changes them afterwards. Ignored once closed."""
+        """Queue buffers that follow each other on the wire and never change; ignored once closed."""
 
     def close(self) -> None:
         """Close in order, after what is queued (a FIN on TCP)."""
@@ -45,7 +45,7 @@ class Transport(Protocol):
 
 
 class Core(Protocol):
-    """What a world tells a protocol core; `now` is Unix seconds, and no call is made from inside another one."""
+    """What a world tells a protocol core; `now` is Unix seconds. No call comes from inside another."""
 
     def data_received(self, data: memoryview, now: float) -> None:
         """Take the next bytes of the stream; the view is valid during the call only."""
@@ -54,7 +54,7 @@ class Core(Protocol):
         """Learn that the peer's transport has acknowledged `count` more bytes of what was written."""
 
     def stuck(self, since: float, now: float) -> None:
-        """Learn that bytes are outstanding and none was acknowledged since `since`; told again while that lasts."""
+        """Learn that of bytes outstanding none was acknowledged since `since`; repeated while that lasts."""
 
     def connection_lost(self, how: Closed, now: float) -> None:
         """Learn, once and last of all, how the transport connection ended."""
@@ -71,7 +71,7 @@ class CoreFactory(Protocol[C_co]):
 
 
 class Service(Protocol):
-    """What listens: the server core, or anything else that accepts transport connections and keeps deadlines."""
+    """What listens: the server core, or whatever else accepts connections and keeps deadlines."""
 
     def accept(self, transport: Transport, local: Address, remote: Address, now: float) -> Core:
         """Return the core of a new connection."""

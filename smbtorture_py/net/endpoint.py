@@ -1,8 +1,8 @@
 """One side of a transport connection: what the simulated and the real one share.
 
-An endpoint is the `Transport` of its owner, a core, and makes all of the owner's callbacks. It also has the handles
-by which faults are applied. It counts what was written and what the peer's transport has acknowledged, and from
-that tells its owner `acknowledged` and `stuck`.
+An endpoint is the `Transport` of its owner, a core, and makes all of the owner's callbacks. It also has the
+handles by which faults are applied. It counts what was written and what the peer's transport has
+acknowledged, and from that tells its owner `acknowledged` and `stuck`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class EndpointState(Enum):
 class Endpoint(ABC):
     """One side of a transport connection.
 
-    `output_limit`: bytes of unacknowledged output over which the endpoint stops reading until half of it is left
-    (None: never), so that a peer that does not read its answers cannot make memory grow.
+    `output_limit`: bytes of unacknowledged output over which the endpoint stops reading until half of it is
+    left (None: never), so that a peer that does not read its answers cannot make memory grow.
     """
 
     def __init__(
@@ -88,6 +88,11 @@ class Endpoint(ABC):
         """Whether nothing is left of it."""
         return self.state is EndpointState.GONE
 
+    @property
+    def writable(self) -> bool:
+        """Whether the owner can still send."""
+        return self.state is EndpointState.OPEN and not self._write_ended
+
     def attach(self, owner: Core) -> None:
         """Give the endpoint the owner whose callbacks it makes from now on."""
         self._owner = owner
@@ -99,7 +104,7 @@ class Endpoint(ABC):
 
     def write(self, parts: Sequence[Buffer]) -> None:
         """Queue buffers; ignored once closed."""
-        if self.state is not EndpointState.OPEN or self._write_ended:
+        if not self.writable:
             return
         views = [view for part in parts if (view := memoryview(part).cast("B")).nbytes]
         count = sum(view.nbytes for view in views)
@@ -154,7 +159,7 @@ class Endpoint(ABC):
     # Faults
 
     def blackhole(self) -> None:
-        """Drop everything that arrives, acknowledgments included, and send nothing. Raises FaultUnavailable."""
+        """Drop all that arrives, acknowledgments included, and send nothing. Raises FaultUnavailable."""
         if self.state is EndpointState.OPEN and not self.blackholed:
             self._drop_incoming(True)
             self.blackholed = True
@@ -167,14 +172,14 @@ class Endpoint(ABC):
             self._sending_changed()
 
     def vanish(self) -> None:
-        """Be silent for the rest of the world's life: no FIN, no RST, no acknowledgment. Raises FaultUnavailable."""
+        """Be silent while the world lives: no FIN, no RST, no acknowledgment. Raises FaultUnavailable."""
         self.blackhole()
         if self.state is EndpointState.OPEN:
             self.state = EndpointState.CLOSING
             self._tell_lost_soon()
 
     def forget(self) -> None:
-        """Lose the connection without a word; the peer's next segment meets a RST. Raises FaultUnavailable."""
+        """Lose the connection silently; the peer's next segment meets a RST. Raises FaultUnavailable."""
         if self.state is not EndpointState.OPEN:
             return
         self._forget()

@@ -1,4 +1,4 @@
-"""Streams of bytes, independent of each other and reproducible from one seed, and the choices simulators make of them."""
+"""Independent streams of bytes, reproducible from one seed, and decisions drawn from them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Choices:
         return int.from_bytes(self._entropy(4), "big") / 2**32
 
     def below(self, limit: int) -> int:
-        """Return an integer from 0 to `limit` - 1; `limit` is positive and far below 2**64, so bias is negligible."""
+        """Return an integer from 0 to `limit` - 1; a positive `limit` far below 2**64 keeps it even."""
         return int.from_bytes(self._entropy(8), "big") % limit
 
     def one_of(self, items: Sequence[T]) -> T:

@@ -54,7 +54,7 @@ class EventLoop:
             self._services.append(service)
 
     def watch(self, sock: socket.socket, events: int, ready: Ready) -> None:
-        """Call `ready` when the socket is; replaces what was asked for it before. No events: do not watch it."""
+        """Call `ready` when the socket is, instead of what was asked before; no events: do not watch it."""
         known = sock.fileno() in self._selector.get_map()
         if not events:
             if known:

@@ -1,7 +1,7 @@
-"""The faults of a link: applied from the client's side, without help from the server, the same in both worlds.
+"""The faults of a link: applied from the client's side, without the server's help, the same in both worlds.
 
-At once: `close`, `reset`, `half_close`, `blackhole` (and `heal`), `vanish`, `forget`, `plug`, `stall` (and `resume`).
-Placed: `arm(kind, position)`, or the primitives it is made of (`before_next_send`, `inside_next_response`, ...).
+At once: `close`, `reset`, `half_close`, `blackhole`, `heal`, `vanish`, `forget`, `plug`, `stall`, `resume`.
+Placed: `arm(kind, position)`, or what it is made of (`before_next_send`, `inside_next_response`, ...).
 On one frame: `delay_next_send`, `corrupt_next_send`, `duplicate_next_send`, `split_next_send`.
 """
 
@@ -47,7 +47,7 @@ class FaultKind(Enum):
     VANISH = "vanish"
     """A blackhole that no FIN ever ends: the client's machine is gone."""
     FORGET = "forget"
-    """The client's transport forgets the connection in silence and answers later segments with a RST: a reboot."""
+    """The client's transport loses the connection silently; later segments meet a RST: a reboot."""
     PLUG = "plug"
     """The client takes in a few bytes and reads none of them: the window closes with data outstanding."""
     STALL = "stall"
@@ -130,7 +130,7 @@ POSITIONS: Final[Mapping[FaultKind, tuple[Position, ...]]] = MappingProxyType(
 Action: TypeAlias = Callable[[], None]
 
 INSIDE: Final = 20
-"""Bytes of a frame that pass before a fault placed inside it: in the middle of the first SMB2 header's fields."""
+"""Bytes of a frame that pass before a fault placed inside it: the middle of an SMB2 header."""
 
 PLUGGED_BUFFER: Final = 2048
 """Bytes a plugged client takes in; kernels have a minimum near it and round smaller values up."""
@@ -172,7 +172,7 @@ class _ReceiveStep:
 
 
 class LinkFaults:
-    """What can be done to one link. Faults that are armed act one per frame, in the order in which they were armed."""
+    """What can be done to one link. Armed faults act one per frame, in the order of arming."""
 
     def __init__(self, link: Link[Core]) -> None:
         self._link = link
@@ -181,12 +181,12 @@ class LinkFaults:
         self._receive_steps: deque[_ReceiveStep] = deque()
         self._inside: _ReceiveStep | None = None
         self.response_limit: int | None = None
-        """Bytes of the response under way that may still pass before a fault; None when none is placed inside it."""
+        """Bytes of the response under way that still pass before a fault inside it; None without one."""
 
     # At once
 
     def apply(self, kind: FaultKind) -> None:
-        """Apply a fault that concerns the whole link now. Raises FaultUnavailable; ValueError when it needs a frame."""
+        """Apply a fault of the whole link now. Raises FaultUnavailable; ValueError when it needs a frame."""
         self._action(kind)()
 
     def close(self) -> None:
@@ -220,12 +220,12 @@ class LinkFaults:
         self._release(_Hold.BLACKHOLE)
 
     def vanish(self) -> None:
-        """Be silent for good: no FIN, no RST, no acknowledgment until the world ends. Raises FaultUnavailable."""
+        """Be silent until the world ends: no FIN, no RST, no acknowledgment. Raises FaultUnavailable."""
         self._note(FaultKind.VANISH)
         self._link.endpoint.vanish()
 
     def forget(self) -> None:
-        """Lose the connection in silence; later segments of the server meet a RST. Raises FaultUnavailable."""
+        """Lose the connection silently; later segments of the server meet a RST. Raises FaultUnavailable."""
         self._note(FaultKind.FORGET)
         self._link.endpoint.forget()
 
@@ -245,7 +245,7 @@ class LinkFaults:
         self._stop_reading()
 
     def resume(self) -> None:
-        """Read again after `stall`, `plug` or `hold_responses`, and send what a stall inside a request kept back."""
+        """Read again after `stall`, `plug` or `hold_responses`, and send what a stall kept back."""
         self._link.event(EventKind.FAULT, "resumed")
         self._link.endpoint.resume(Pause.FAULT)
         self._release(_Hold.STALL | _Hold.REST_OF_REQUEST)
@@ -262,8 +262,8 @@ class LinkFaults:
     def arm(self, kind: FaultKind, position: Position, *, skip: int = 0, keep: int = INSIDE) -> None:
         """Place a fault at the next request (after `skip` others).
 
-        `keep` is how many bytes of the frame pass first where the position is inside one. Raises FaultUnavailable, and
-        ValueError when the fault has no such position (`POSITIONS`).
+        `keep` is how many bytes of the frame pass first where the position is inside one. Raises
+        FaultUnavailable, and ValueError when the fault has no such position (`POSITIONS`).
         """
         if position not in POSITIONS[kind]:
             raise ValueError(f"{kind.value} cannot be placed {position.value}")
@@ -309,7 +309,7 @@ class LinkFaults:
         self._send_steps.append(_SendStep(skip, apply))
 
     def before_next_response(self, action: Action, *, skip: int = 0) -> None:
-        """Act when the first byte of the next frame arrives; the core sees nothing of it unless the link reads on."""
+        """Act when the next frame begins to arrive; the core sees nothing of it unless the link reads on."""
         self._receive_steps.append(_ReceiveStep(skip, 0, action))
 
     def inside_next_response(self, keep: int, action: Action, *, skip: int = 0) -> None:
@@ -337,8 +337,8 @@ class LinkFaults:
     def corrupt_next_send(self, offset: int, mask: int = 0xFF, *, skip: int = 0) -> None:
         """Invert the bits of `mask` in one byte of the next frame.
 
-        `offset` counts from the frame's first length byte, or back from its end when negative; a frame that has no such
-        byte goes out as it is.
+        `offset` counts from the frame's first length byte, or back from its end when negative; a frame that
+        has no such byte goes out as it is.
         """
 
         def apply(frame: bytes) -> None:
@@ -361,7 +361,7 @@ class LinkFaults:
         self._send_steps.append(_SendStep(skip, apply))
 
     def split_next_send(self, at: Sequence[int], *, skip: int = 0) -> None:
-        """Send the next frame in segments that end at these byte positions, each handed to the network by itself."""
+        """Send the next frame in segments that end at these positions, each one handed over by itself."""
 
         def apply(frame: bytes) -> None:
             self._note(FaultKind.SPLIT)

@@ -1,4 +1,4 @@
-"""The client's side of one transport connection: where taps and faults sit, between a client core and an endpoint."""
+"""The client's side of one transport connection: between a core and an endpoint, with taps and faults."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from smbtorture_py.net.taps import (
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.framing import Closed
 
+
 class Link(Generic[C_co]):
     """One transport connection with the client core `core` on it.
 
-    It is the core's transport, and passes the world's callbacks on to the core. One `write` of the core is one frame.
-    While nobody taps and no fault is armed, what is written passes through uncopied.
+    It is the core's transport, and passes the world's callbacks on to the core. One `write` of the core is
+    one frame. While nobody taps and no fault is armed, what is written passes through uncopied.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Link(Generic[C_co]):
 
     def write(self, parts: Sequence[Buffer]) -> None:
         """Send buffers that follow each other on the wire."""
-        if self.open:
+        if self.endpoint.writable:
             self._to_send.append(parts)
             self.pump_sending()
 
@@ -124,8 +125,8 @@ class Link(Generic[C_co]):
     def plain(self, flow: Flow, data: Buffer) -> None:
         """Record the plain message of an encrypted frame.
 
-        To be called for a message SENT just before its frame is written, for a message RECEIVED while the core handles
-        the frame's last bytes; that ties the two together.
+        To be called for a message SENT just before its frame is written, for a message RECEIVED while the
+        core handles the frame's last bytes; that ties the two together.
         """
         if not self._taps:
             return
@@ -153,11 +154,13 @@ class Link(Generic[C_co]):
 
     def pump_sending(self) -> None:
         """Send what waits until nothing is left or a fault holds it back."""
-        while self._to_send and self.open and not self.faults.sending_held:
+        while self._to_send and self.endpoint.writable and not self.faults.sending_held:
             self.faults.send(self._to_send.popleft())
 
     def transmit(self, parts: Sequence[Buffer]) -> None:
-        """Put buffers on the wire as they are, past everything armed; recorded as one frame or a piece of one."""
+        """Put buffers on the wire, past everything armed; recorded as one frame or a piece of one."""
+        if not self.endpoint.writable:
+            return
         if self._taps:
             data = b"".join(parts)
             number = self._record_frame(Flow.SENT, data)

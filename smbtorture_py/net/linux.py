@@ -29,7 +29,7 @@ _INT: Final = struct.Struct("=i")
 
 
 def unacknowledged(sock: socket.socket) -> int | None:
-    """Return the bytes in the send queue that the peer has not acknowledged, or None where that cannot be told."""
+    """Return the bytes sent or queued that the peer has not acknowledged; None where none can tell."""
     if not IS_LINUX:
         return None
     return int(_INT.unpack(fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(_INT.size)))[0])

@@ -23,7 +23,7 @@ C = TypeVar("C", bound=Core)
 
 
 class RealWorld:
-    """Loopback or any other network; satisfies `World`. Without a seed it takes a fresh one, kept in `seed`."""
+    """Real sockets and time; satisfies `World`. Without a seed it takes a fresh one, kept in `seed`."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = fresh_seed() if seed is None else seed

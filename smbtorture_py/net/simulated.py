@@ -1,8 +1,8 @@
 """A seeded network and clock in memory: nothing sleeps, nothing is left to chance, a seed replays everything.
 
-The model is TCP as a server sees it: bytes in order, cut into segments at seeded places, latency with seeded jitter,
-a receive buffer that closes the sender's window when nobody reads, acknowledgments one round trip after sending, FIN
-and RST, and retransmission after a blackhole heals. The clock stands still while something is due and then jumps.
+The model is TCP as a server sees it: bytes in order, cut into segments at seeded places, latency with seeded
+jitter, a receive buffer that closes the sender's window when nobody reads, acknowledgments one round trip
+after sending, FIN and RST, retransmission after a blackhole heals. The clock jumps to what is due next.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ RETRANSMISSION: Final = 0.2
 
 MINIMUM_RECEIVE_BUFFER: Final = 2048
 _FIRST_EPHEMERAL_PORT: Final = 49152
+_CUTS: Final = (8, 128)
+"""Bytes within which early cuts fall: inside a frame's length and an SMB2 header, respectively."""
+
 _SPINNING: Final = 10_000
 """Ticks of one service without any time passing, after which it is taken to be broken."""
 
@@ -50,7 +53,7 @@ class NetworkModel:
     segment: int = 65536
     """Bytes of the largest segment."""
     split: float = 0.25
-    """The part of segments that is cut at a seeded place of its first bytes, so that framing is exercised."""
+    """The part of segments that is cut at a seeded place, often a very early one: framing is exercised so."""
     receive_buffer: int = 262144
     """Bytes a side takes in before anybody reads them."""
 
@@ -169,7 +172,8 @@ class SimulatedEndpoint(Endpoint):
     def _segment_size(self) -> int:
         model = self._world.model
         if self._queued > 1 and self._choices.fraction() < model.split:
-            return 1 + self._choices.below(min(self._queued, model.segment) - 1)
+            reach = self._choices.one_of((*_CUTS, model.segment))
+            return 1 + self._choices.below(min(self._queued - 1, reach))
         return min(self._queued, model.segment)
 
     def _take(self, count: int) -> _Segment:
@@ -527,7 +531,7 @@ class SimulatedWorld:
         self._endpoints.pop(id(endpoint), None)
 
     def lend(self, segment: _Segment) -> memoryview:
-        """Return a segment's bytes in a buffer that the next segment overwrites, as a socket's reader would."""
+        """Return a segment's bytes in a buffer that the next one overwrites, as a socket's reader would."""
         size = _size(segment)
         if size > len(self._lent):
             self._lent = bytearray(size)

@@ -1,7 +1,8 @@
-"""Captures: every frame of a world's links as it was on the wire, the plain messages inside, and what befell a link.
+"""Captures: every frame of a world's links as on the wire, the plain messages inside, and what befell a link.
 
-A frame is what Direct TCP delimits ([MS-SMB2] 2.1): four bytes of length and as many of payload. Records are in the
-order in which things happened, and each has a number that is unique in its world, so channels share one time line.
+A frame is what Direct TCP delimits ([MS-SMB2] 2.1): four bytes of length and as many of payload. Records are
+in the order in which things happened, each with a number unique in its world, so channels share one time
+line.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class EventKind(Enum):
 class CapturedFrame:
     """One frame with its four length bytes as it was on the wire; a piece of one where `complete` is False.
 
-    Frames SENT are as they left us, whatever a tamper point or a fault did to them, and one write of the core is one
-    record; those written into a blackhole are recorded too. Frames RECEIVED are recorded when the core gets them.
+    Frames SENT are as they left us, whatever a tamper point or a fault did to them; one write of the core is
+    one record, and those written into a blackhole are recorded too. Frames RECEIVED are recorded when the
+    core gets them.
     """
 
     number: int
@@ -52,7 +54,7 @@ class CapturedFrame:
 
 @dataclass(slots=True, frozen=True)
 class CapturedPlain:
-    """A message as it was before encryption, or after decryption; `frame` is the number of the frame that carried it."""
+    """A message before encryption, or after decryption; `frame` is the number of what carried it."""
 
     number: int
     at: float
@@ -64,7 +66,7 @@ class CapturedPlain:
 
 @dataclass(slots=True, frozen=True)
 class CapturedEvent:
-    """Something that befell a link: it was connected or closed, a fault was applied or lifted, data is stuck."""
+    """Something that befell a link: connected, closed, a fault applied or lifted, data stuck."""
 
     number: int
     at: float
@@ -181,8 +183,9 @@ def _payload_length(head: Buffer) -> int:
 class FrameCutter:
     """Finds the ends of frames in a byte stream without judging it.
 
-    It never raises and believes the length bytes, since at most 16 MiB can follow and nothing is allocated for them
-    before they have arrived. While `keep` is set when a frame begins, that frame's bytes are kept for `take`.
+    It never raises and believes the length bytes, since at most 16 MiB can follow and nothing is allocated
+    for them before they have arrived. While `keep` is set when a frame begins, that frame's bytes are kept
+    for `take`.
     """
 
     __slots__ = ("_head", "_kept", "_remaining", "keep")
@@ -199,7 +202,7 @@ class FrameCutter:
         return bool(self._head)
 
     def advance(self, data: memoryview) -> int:
-        """Go to the end of the current frame or of `data`, whichever comes first; return how many bytes that is.
+        """Go to the end of the current frame or of `data`, whichever comes first; return the bytes used.
 
         When `inside` is False afterwards a frame has been completed, and `take` returns it if it was kept.
         """

@@ -206,7 +206,7 @@ class TcpEndpoint(Endpoint):
     def _ready(self, events: int) -> None:
         if events & EVENT_WRITE:
             self._send()
-        if events & EVENT_READ and self.state is not EndpointState.GONE:
+        if events & EVENT_READ and not self.gone:
             self._read()
         self._finish_if_done()
 
@@ -226,9 +226,7 @@ class TcpEndpoint(Endpoint):
                 return
             if self.state is EndpointState.OPEN:
                 self._deliver(self._loop.buffer[:count].toreadonly())
-            if self.gone or count < self._loop.buffer.nbytes:
-                return
-            if self.pauses and self.state is EndpointState.OPEN:
+            if self.gone or self.pauses or count < self._loop.buffer.nbytes:
                 return
 
     def _reading_changed(self) -> None:
@@ -255,7 +253,7 @@ class TcpEndpoint(Endpoint):
         in_kernel = linux.unacknowledged(self._socket) or 0
         before = self.acknowledged
         self._acknowledge(self.written - self._queued - in_kernel)
-        if not self.outstanding or self._poll_timer is not None or self.state is EndpointState.GONE:
+        if not self.outstanding or self._poll_timer is not None or self.gone:
             return
         changed = self.acknowledged > before
         self._poll_interval = _FIRST_POLL if changed else min(2 * self._poll_interval, _LAST_POLL)

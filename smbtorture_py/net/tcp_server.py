@@ -22,7 +22,7 @@ _ACCEPTS_PER_TURN: Final = 64
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _EXHAUSTED_WAIT: Final = 0.1
-"""Seconds to wait when the system has no more descriptors, lest the loop spin on a connection it cannot take."""
+"""Seconds to wait when there are no more descriptors, lest the loop spin on what it cannot take."""
 
 FAREWELL: Final = 1.0
 """Seconds that a server gives its clients, when it ends, to take what was already sent."""

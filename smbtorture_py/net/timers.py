@@ -62,7 +62,7 @@ class TimerQueue:
         return self._heap[0][0] if self._heap else None
 
     def pop(self, until: float, last: int | None = None) -> tuple[float, ScheduledCall] | None:
-        """Take the first call that is due by `until` and was added no later than number `last`; None without one."""
+        """Take the first call due by `until` and added no later than number `last`; None without one."""
         if self.next_due is None:
             return None
         when, sequence, call = self._heap[0]

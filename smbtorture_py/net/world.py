@@ -6,7 +6,8 @@
     world.run_until(lambda: exchange.done, deadline=world.now + 5)
     link.faults.blackhole()
 
-Waiting is always «run until this holds or until that time»; nothing sleeps, and a deadline that passes raises nothing.
+Waiting is always «run until this holds or until that time»; nothing sleeps, a deadline that passes raises
+nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class World(Clock, Protocol):
     """Everything that wants to see the frames of this world's links."""
 
     def entropy(self, *names: str) -> Entropy:
-        """Return the stream of the world's seed and these names; a new one at each call, from its beginning."""
+        """Return the stream of the world's seed and these names, at each call from its beginning."""
 
     def connect(
         self,
@@ -87,12 +88,12 @@ class World(Clock, Protocol):
         """Open a transport connection and put a core on it; runs the world until that is done.
 
         `source` is the local address to use, `name` the channel's name in captures (default: `channel-N`),
-        `receive_buffer` the bytes our side takes in before anybody reads them (the fault «plugged» wants it small).
+        `receive_buffer` the bytes our side takes in before anybody reads them («plugged» wants it small).
         Raises Unreachable.
         """
 
     def listen(self, address: Address, service: Service) -> Listener:
-        """Let `service` accept connections at `address` (port 0: any free one). Raises OSError when it is taken."""
+        """Let `service` accept connections at `address` (port 0: any free one). Raises OSError."""
 
     def run_until(self, predicate: Callable[[], bool], deadline: float) -> bool:
         """Run until `predicate()` holds (True) or `deadline`, in Unix seconds, has passed (False)."""
