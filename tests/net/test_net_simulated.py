@@ -91,19 +91,25 @@ def test_time_does_not_pass_without_reason() -> None:
 
 
 def test_streams_are_cut_and_joined_at_seeded_places() -> None:
+    class ChunkService(EchoService):
+        def accept(self, transport: Transport, local: Address, remote: Address, now: float) -> Chunks:
+            self.chunks = Chunks(transport, now)
+            return self.chunks
+
     world = SimulatedWorld(5)
-    world.listen(SERVER, EchoService())
-    link = world.connect(SERVER, Chunks)
+    service = ChunkService()
+    world.listen(SERVER, service)
+    link = world.connect(SERVER, Recorder)
     for number in range(100):
         link.core.send(bytes(100))
         if number < 50:
             world.run_for(0.01)
     world.run_for(1)
-    sizes = [size for _, size in link.core.chunks]
+    sizes = [size for _, size in service.chunks.chunks]
     assert sum(sizes) == 100 * 104
     assert any(size < 4 for size in sizes) and any(4 < size < 104 for size in sizes)
     assert any(size > 104 for size in sizes)
-    assert len(link.core.frames) == 100
+    assert len(service.chunks.frames) == 100
 
 
 def test_latency_is_what_the_model_says() -> None:
