@@ -188,7 +188,7 @@ class Structure:
         return tuple(field.name for field in fields(cls) if field.name not in apart)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ChainEntry(Structure):
     """Base of a structure that comes in chains: its first field is NextEntryOffset."""
 

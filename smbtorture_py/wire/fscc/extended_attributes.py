@@ -33,7 +33,9 @@ class FileFullEaInformation(ChainEntry):
 
     def encode(self) -> bytes:
         """Encode one entry without the padding that a following one needs."""
-        fixed = _Fixed(self.next_entry_offset, self.flags, self.ea_name_length, self.ea_value_length)
+        fixed = _Fixed(
+            self.flags, self.ea_name_length, self.ea_value_length, next_entry_offset=self.next_entry_offset
+        )
         if fixed.ea_name_length is AUTO:
             fixed.ea_name_length = len(self.ea_name)
         if fixed.ea_value_length is AUTO:
@@ -55,15 +57,10 @@ class FileFullEaInformation(ChainEntry):
         elif terminator != _TERMINATOR:
             findings.append(Finding(end, "EaName", "no zero byte after it"))
         entry = cls(
-            fixed.next_entry_offset,
-            bytes(data[start:end]),
-            bytes(data[end + len(_TERMINATOR) : value_end]),
-            fixed.flags,
-            fixed.ea_name_length,
-            fixed.ea_value_length,
-            terminator,
-            cut=fixed.cut,
-        )
+            bytes(data[start:end]), bytes(data[end + len(_TERMINATOR) : value_end]), fixed.flags,
+            fixed.ea_name_length, fixed.ea_value_length, terminator,
+            next_entry_offset=fixed.next_entry_offset, cut=fixed.cut,
+        )  # fmt: skip
         return entry, min(value_end, len(data))
 
 
