@@ -287,6 +287,7 @@ class Lab:
             return Connection(config, transport, entropy, lambda: self.world.now)
 
         link = self.world.connect(address, core, source=source, name=title, receive_buffer=receive_buffer)
+        link.core.plain_tap = link.plain
         connection = LabConnection(self, link, title)
         self.connections.append(connection)
         return connection

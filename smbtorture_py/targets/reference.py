@@ -82,7 +82,6 @@ class ReferenceSetup:
         born = to_filetime(now)
         config = ServerConfig(
             accounts=accounts,
-            allow_guest=True,
             shares=[
                 ShareConfig(name=SHARES[ShareRole.PLAIN], storage=MemoryStorage(born)),
                 ShareConfig(name=SHARES[ShareRole.ENCRYPTED], storage=MemoryStorage(born), encrypt_data=True),

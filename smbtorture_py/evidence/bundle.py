@@ -1,0 +1,59 @@
+"""Everything that explains one result, in one folder: transcript, capture, keys, and how to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from smbtorture_py.client.session import Session
+from smbtorture_py.conformance.catalogue import Requirement
+from smbtorture_py.conformance.runner import CaseResult
+from smbtorture_py.evidence.key_file import SessionSecrets, decode_as_entries, key_file
+from smbtorture_py.evidence.pcapng import PcapngWriter
+from smbtorture_py.evidence.transcript import transcript
+from smbtorture_py.net.taps import CapturedFrame
+
+TRANSCRIPT: Final = "transcript.txt"
+CAPTURE: Final = "trace.pcapng"
+KEYS: Final = "smb2_seskey_list"
+DECODE_AS: Final = "decode_as_entries"
+RESULT: Final = "result.txt"
+
+
+def write_evidence(
+    folder: Path, result: CaseResult, *, reproduce: str, requirement: Requirement | None
+) -> None:
+    """Write the folder anew; `WIRESHARK_CONFIG_DIR=folder wireshark folder/trace.pcapng` shows it decrypted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{result.full_id}: {result.outcome}", result.case.sentence, "", result.reason, ""]
+    if requirement is not None:
+        lines += [str(requirement), ""]
+    lines += [
+        f"{one.step:3} {one.what}: {one.actual} [{one.behaviour or 'unexpected'}] {one.outcome}"
+        for one in result.observations
+    ]
+    lines += ["", f"reproduce: {reproduce}"]
+    (folder / RESULT).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / TRANSCRIPT).write_text(
+        "".join(f"{line}\n" for line in transcript(result.capture)), encoding="utf-8"
+    )
+    with (folder / CAPTURE).open("wb") as file:
+        file.writelines(PcapngWriter(f"{result.full_id}: {result.outcome}").write(result.capture))
+    (folder / KEYS).write_text(key_file(secrets_of(result.sessions)), encoding="ascii")
+    ports = {record.remote.port for record in result.capture if isinstance(record, CapturedFrame)}
+    (folder / DECODE_AS).write_text(decode_as_entries(ports), encoding="ascii")
+
+
+def secrets_of(sessions: Iterable[Session]) -> list[SessionSecrets]:
+    """Return the keys of sessions that have any, once for each SessionId."""
+    found: dict[int, SessionSecrets] = {}
+    for session in sessions:
+        if session.encryption_key or session.session_key:
+            found[session.session_id] = SessionSecrets(
+                session.session_id,
+                session_key=session.session_key,
+                encryption_key_s2c=session.decryption_key,
+                encryption_key_c2s=session.encryption_key,
+            )
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""The suites: one folder for each area, one function for each case."""

@@ -1,0 +1,1 @@
+"""NEGOTIATE: dialects, capabilities and contexts."""
