@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,7 @@ from smbtorture_py.wire.codec import AUTO, Body, Buffer, FramingError
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.framing import Closed, FrameReader
 from smbtorture_py.wire.header import HeaderFlags
-from smbtorture_py.wire.message import Message
+from smbtorture_py.wire.message import Direction, Message
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
@@ -109,6 +109,9 @@ class Connection:
 
     violations: list[Violation] = field(default_factory=list)
     """Everything received that a client must not accept, oldest first."""
+
+    plain_tap: Callable[[Direction, Buffer], None] | None = None
+    """Shown each frame before it is encrypted and after it was decrypted, for captures."""
 
     lost: Closed | None = None
     lost_at: float | None = None

@@ -76,6 +76,8 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     if opened is None:
         connection.violate(Rule.DECRYPTION, "the message cannot be decrypted: wrong signature or size", now)
         return
+    if connection.plain_tap is not None:
+        connection.plain_tap(Direction.RESPONSE, opened)
     protocol_id = bytes(opened[:4])
     if protocol_id != PROTOCOL_ID:
         connection.violate(Rule.DECRYPTION, f"the decrypted message begins with {protocol_id.hex()}", now)

@@ -16,7 +16,7 @@ from smbtorture_py.wire.codec import AUTO, Body, Buffer, auto
 from smbtorture_py.wire.framing import encode_frame_header
 from smbtorture_py.wire.header import SIGNATURE_OFFSET, SIGNATURE_SIZE, Command, Header, HeaderFlags
 from smbtorture_py.wire.ioctl import IoctlRequest
-from smbtorture_py.wire.message import Message, command_of, encode_chain
+from smbtorture_py.wire.message import Direction, Message, command_of, encode_chain
 from smbtorture_py.wire.negotiate import Dialect, NegotiateRequest
 from smbtorture_py.wire.query_directory import QueryDirectoryRequest
 from smbtorture_py.wire.query_info import QueryInfoRequest
@@ -240,6 +240,8 @@ def _send(connection: Connection, chain: Sequence[Exchange]) -> None:
     first = chain[0]
     tamper = first.tamper or _NO_TAMPER
     if first.encrypted:
+        if connection.plain_tap is not None:
+            connection.plain_tap(Direction.REQUEST, b"".join(frame))
         frame = [_seal(connection, first, frame)]
     if tamper.frame is None:
         write_frame(connection, frame)

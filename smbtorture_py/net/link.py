@@ -21,6 +21,7 @@ from smbtorture_py.net.taps import (
 )
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.framing import Closed
+from smbtorture_py.wire.message import Direction
 
 
 class Link(Generic[C_co]):
@@ -122,18 +123,18 @@ class Link(Generic[C_co]):
 
     # Captures
 
-    def plain(self, flow: Flow, data: Buffer) -> None:
-        """Record the plain message of an encrypted frame.
+    def plain(self, direction: Direction, data: Buffer) -> None:
+        """Record the plain message of an encrypted frame: what a client core's `plain_tap` wants.
 
-        To be called for a message SENT just before its frame is written, for a message RECEIVED while the
+        To be called for a request just before its frame is written, for a response while the
         core handles the frame's last bytes; that ties the two together.
         """
         if not self._taps:
             return
-        if flow is Flow.SENT:
+        if direction is Direction.REQUEST:
             self._plain_to_send.append(bytes(data))
         else:
-            self._record_plain(flow, bytes(data), self._frame_received)
+            self._record_plain(Flow.RECEIVED, bytes(data), self._frame_received)
 
     def event(self, kind: EventKind, detail: str) -> None:
         """Record something that befell this link."""

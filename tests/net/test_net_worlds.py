@@ -17,6 +17,7 @@ from smbtorture_py.net.taps import Capture, CapturedEvent, EventKind, Flow
 from smbtorture_py.net.tcp_server import TcpServer
 from smbtorture_py.net.world import World
 from smbtorture_py.wire.framing import Closed
+from smbtorture_py.wire.message import Direction
 
 
 def satisfies(world: World) -> World:
@@ -257,7 +258,7 @@ def test_a_slow_reader_is_asked_no_more(kind: str) -> None:
 def test_captures_hold_what_was_on_the_wire(bench: Bench) -> None:
     one, two = bench.connect(name="one"), bench.connect(name="two")
     for link, payload in ((one, b"first"), (two, b"second"), (one, b"third")):
-        link.plain(Flow.SENT, b"plain " + payload)
+        link.plain(Direction.REQUEST, b"plain " + payload)
         link.core.send(payload)
         assert bench.until(lambda link=link, payload=payload: payload in link.core.frames)
     frames = bench.capture.frames
@@ -278,11 +279,11 @@ def test_plain_messages_name_their_frame(bench: Bench) -> None:
     class Opening(Recorder):
         def frame(self, payload: bytes) -> None:
             super().frame(payload)
-            self.transport.plain(Flow.RECEIVED, b"opened " + payload)  # type: ignore[attr-defined]
+            self.transport.plain(Direction.RESPONSE, b"opened " + payload)  # type: ignore[attr-defined]
 
     link = bench.world.connect(bench.address, Opening)
     for payload in (b"a", b"b", b"c"):
-        link.plain(Flow.SENT, b"sealed " + payload)
+        link.plain(Direction.REQUEST, b"sealed " + payload)
         link.core.send(payload)
     assert bench.until(lambda: len(link.core.frames) == 3)
     by_number = {frame.number: frame.data[4:] for frame in bench.capture.frames}
