@@ -95,7 +95,8 @@ class Chain:
             self._flush(now)
 
     def _inherit(self, request: Request) -> Reply | None:
-        """Give a related request the ids of the one before it (3.3.5.2.7.2); a Reply where it can not have them."""
+        """Give a related request the ids of the one before it (3.3.5.2.7.2); a Reply where it can not have
+        them."""
         policy = self.connection.server.policies.compound
         if self.fail_rest is not None:
             return Reply(self.fail_rest)
@@ -103,9 +104,9 @@ class Chain:
             return None
         previous = self.requests[self.position - 2]
         request.session_id, request.tree_id = previous.session_id, previous.tree_id
-        if processing.needs_session(request) and not request.session_id:
-            self.fail_rest = policy.missing_id_status()
-        elif processing.needs_tree(request) and not request.tree_id:
+        if (processing.needs_session(request) and not request.session_id) or (
+            processing.needs_tree(request) and not request.tree_id
+        ):
             self.fail_rest = policy.missing_id_status()
         elif request.command in NEEDS_FILE_ID:
             has_file_id = previous.command == Command.CREATE or previous.command in NEEDS_FILE_ID

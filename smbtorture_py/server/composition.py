@@ -1,4 +1,5 @@
-"""Putting a server together: a named policy, and defects that each replace one method of a policy or a part."""
+"""Putting a server together: a named policy, and defects that each replace one method of a policy or a
+part."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from smbtorture_py.server.policies.products import POLICIES
 
 
 def compose(policy_name: str, defect_ids: Sequence[str]) -> tuple[Policies, Parts]:
-    """Make the policies and parts of a named policy with defects; raises KeyError for a name that does not exist."""
+    """Make the policies and parts of a named policy with defects; raises KeyError for a name that does not
+    exist."""
     policies, parts = POLICIES[policy_name](), Parts()
     for defect_id in defect_ids:
         policies, parts = apply(DEFECTS[defect_id], policies, parts)
@@ -20,7 +22,8 @@ def compose(policy_name: str, defect_ids: Sequence[str]) -> tuple[Policies, Part
 
 
 def apply(defect: Defect, policies: Policies, parts: Parts) -> tuple[Policies, Parts]:
-    """Put one defect in, over what is there; raises LookupError where no policy or part has the method it replaces."""
+    """Put one defect in, over what is there; raises LookupError where no policy or part has the method it
+    replaces."""
     for field in fields(policies):
         in_use = type(getattr(policies, field.name))
         if issubclass(in_use, defect.owner):

@@ -24,7 +24,8 @@ _GIGABIT: Final = 1_000_000_000
 
 
 class Encryption(Enum):
-    """Whether the server encrypts: not at all, when asked, or always ([MS-SMB2] 3.3.1.5 IsEncryptionSupported, EncryptData)."""
+    """Whether the server encrypts: not at all, when asked, or always ([MS-SMB2] 3.3.1.5
+    IsEncryptionSupported, EncryptData)."""
 
     OFF = "off"
     ENABLED = "enabled"
@@ -33,7 +34,8 @@ class Encryption(Enum):
 
 @dataclass(slots=True, frozen=True)
 class NetworkInterface:
-    """One address of one interface as FSCTL_QUERY_NETWORK_INTERFACE_INFO reports it; `link_speed` in bits a second."""
+    """One address of one interface as FSCTL_QUERY_NETWORK_INTERFACE_INFO reports it; `link_speed` in bits a
+    second."""
 
     index: int
     address: IPv4Address | IPv6Address

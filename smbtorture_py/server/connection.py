@@ -1,4 +1,5 @@
-"""Connection: the state of one transport connection ([MS-SMB2] 3.3.1.7) and the callbacks its transport drives."""
+"""Connection: the state of one transport connection ([MS-SMB2] 3.3.1.7) and the callbacks its transport
+drives."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from smbtorture_py.server import loss, pipeline, sending
 from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.server.request import PENDING, OnCancel, Outcome, Reply, Request
 from smbtorture_py.server.session import PreauthSession, Session
-from smbtorture_py.server.tree_connect import TreeConnect
 from smbtorture_py.server.transport import Transport
+from smbtorture_py.server.tree_connect import TreeConnect
 from smbtorture_py.wire.codec import Body, Buffer, FramingError
 from smbtorture_py.wire.framing import Closed, FrameReader
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
@@ -142,6 +143,8 @@ class Connection:
     ) -> None:
         """Send a message nobody asked for (a break, a notification) over this connection.
 
-        It has MessageId 2^64-1 and no TreeId ([MS-SMB2] 3.3.4.6); whether it is encrypted follows from the session.
+        It has MessageId 2^64-1 and no TreeId ([MS-SMB2] 3.3.4.6); whether it is encrypted follows from the
+        session.
         """
+        del now
         sending.send_unsolicited(self, body, session, tree_connect)

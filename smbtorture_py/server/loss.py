@@ -27,6 +27,8 @@ def handle_loss_of_connection(connection: Connection, now: float) -> None:
                 session.connection = policies.connection_loss.successor(session).connection
         else:
             remove_session(server, session, now, preserved=policies.connection_loss.open_is_preserved)
+    # A break that did not get through on this connection goes out on another one (3.3.4.6).
+    server.oplock_scheduler.connection_failed(connection, now)
     connection.session_table.clear()
     connection.preauth_session_table.clear()
     connection.request_list.clear()
@@ -55,7 +57,8 @@ def cancel_session_requests(session: Session, now: float) -> None:
 def remove_session(
     server: Server, session: Session, now: float, *, preserved: Callable[[Open], bool] | None = None
 ) -> None:
-    """Take a session off the server: its opens, trees, channels and table entries (3.3.7.1, 3.3.4.12, 3.3.5.6).
+    """Take a session off the server: its opens, trees, channels and table entries (3.3.7.1, 3.3.4.12,
+    3.3.5.6).
 
     Opens for which `preserved` holds are kept for a reconnect, all others are closed.
     """

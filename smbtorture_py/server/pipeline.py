@@ -17,7 +17,7 @@ from smbtorture_py.wire.header import (
     Header,
     HeaderFlags,
 )
-from smbtorture_py.wire.message import Direction, Message, decode_chain
+from smbtorture_py.wire.message import Direction, Message, decode_body
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.transform import TRANSFORM_HEADER_SIZE, TransformHeader
 
@@ -80,12 +80,13 @@ def _open(connection: Connection, frame: memoryview) -> tuple[memoryview, int] |
 
 
 def _cut(frame: memoryview) -> list[tuple[int, memoryview]] | None:
-    """Cut a message into its requests, each with its offset; None where one is shorter than a header (3.3.5.2.6)."""
+    """Cut a message into its requests, each with its offset; None where one is shorter than a header
+    (3.3.5.2.6)."""
     pieces: list[tuple[int, memoryview]] = []
     offset = 0
     while True:
         rest = frame[offset:]
-        if len(rest) < HEADER_SIZE or rest[:_PROTOCOL_ID_SIZE] != PROTOCOL_ID:
+        if len(rest) < HEADER_SIZE or bytes(rest[:_PROTOCOL_ID_SIZE]) != PROTOCOL_ID:
             return None
         (next_command,) = _NEXT_COMMAND.unpack_from(rest, _NEXT_COMMAND_OFFSET)
         if not next_command:
@@ -105,10 +106,13 @@ def _make_chain(
     pieces = _cut(frame)
     if pieces is None:
         return None
-    findings: Findings = []
     chain = Chain(connection)
-    for (offset, raw), message in zip(pieces, decode_chain(frame, Direction.REQUEST, findings), strict=True):
-        header = message.header
+    for offset, raw in pieces:
+        findings: Findings = []
+        header = Header.decode(raw, findings)
+        if header is None:
+            return None
+        message = Message(header, decode_body(header, raw, Direction.REQUEST, findings))
         if policies.compound.misaligned_ends_connection(offset):
             return None
         if sealed_session_id is not None and not _sealed_ids_are_right(
@@ -122,6 +126,7 @@ def _make_chain(
         if policies.message.must_negotiate_first(connection, header.command):
             return None
         request = _make_request(connection, chain, message, raw, sealed_session_id, now)
+        request.findings = findings
         chain.requests.append(request)
         if header.command == Command.CANCEL:
             continue

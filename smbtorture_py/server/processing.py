@@ -6,7 +6,6 @@ from smbtorture_py.server import verification
 from smbtorture_py.server.handlers import HANDLERS, Needs, cancel
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.header import Command
-from smbtorture_py.wire.message import Malformed
 
 
 def needs_session(request: Request) -> bool:
@@ -32,7 +31,7 @@ def process(request: Request, now: float) -> Outcome | None:
     if refused is not None:
         return refused if connection.is_open else None
     # 3.3.5.2.6
-    if isinstance(request.body, Malformed):
+    if policies.message.is_malformed(request):
         if policies.message.malformed_ends_connection(request):
             connection.disconnect(now)
             return None

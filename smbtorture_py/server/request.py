@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from smbtorture_py.wire.codec import Body, Buffer
+from smbtorture_py.wire.codec import Body, Buffer, Findings
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbtorture_py.wire.status import Status
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Reply:
     """What a handler answers: a status, and the body; without a body the pipeline builds an ERROR response.
 
-    `error_data` is the ErrorData of that ERROR response (2.2.2). `after` runs once the response has been sent, for
+    `error_data` is the ErrorData of that ERROR response (2.2.2). `after` runs once the response has been
+    sent, for
     what the text puts after it (closing a connection, removing a session).
     """
 
@@ -45,12 +46,14 @@ class Pending(Enum):
 
 
 PENDING: Final = Pending.PENDING
-"""A handler returns this (by `return request.pend(...)`) when it will answer later with `request.complete`."""
+"""A handler returns this (by `return request.pend(...)`) when it will answer later with
+`request.complete`."""
 
 Outcome: TypeAlias = Reply | Pending
 
 OnCancel: TypeAlias = Callable[[float], None]
-"""Called with `now` when the client cancels the request or its connection is lost; it must complete the request."""
+"""Called with `now` when the client cancels the request or its connection is lost; it must complete the
+request."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +67,8 @@ class Request:
     raw: memoryview
     """The request's bytes as received and decrypted, from its header to its end, padding included."""
     receive_time: float
+    findings: Findings = field(default_factory=list)
+    """What is odd about the request's bytes."""
     session_id: int = 0
     """SessionId of the header, in a related request that of the previous one (3.3.5.2.7.2)."""
     tree_id: int = 0
@@ -102,15 +107,20 @@ class Request:
         return Command(self.header.command)
 
     @property
-    def is_binding(self) -> bool:
-        """A SESSION_SETUP with SMB2_SESSION_FLAG_BINDING on a connection that can be bound (3.3.5.5)."""
+    def asks_to_bind(self) -> bool:
+        """A SESSION_SETUP with SMB2_SESSION_FLAG_BINDING, to a server that knows the flag (3.3.5.5)."""
         body = self.message.body
         return (
             isinstance(body, SessionSetupRequest)
             and self.session_id != 0
             and bool(body.flags & SessionSetupFlags.BINDING)
-            and self.connection.server.policies.bind.is_served(self.connection)
+            and self.connection.server.implements_3x
         )
+
+    @property
+    def is_binding(self) -> bool:
+        """It asks to bind, on a connection that can be bound (3.3.5.5)."""
+        return self.asks_to_bind and self.connection.server.policies.bind.is_served(self.connection)
 
     @property
     def is_replay(self) -> bool:
@@ -135,7 +145,8 @@ class Request:
         return self.tree_connect
 
     def find_open(self, file_id: FileId, now: float) -> Open | None:
-        """Look the open up as 3.3.5.x says (session's table, then FileId.Persistent); None where there is none.
+        """Look the open up as 3.3.5.x says (session's table, then FileId.Persistent); None where there is
+        none.
 
         In a related compound the FileId of the previous request replaces `file_id` (3.3.5.2.7.2).
         """
@@ -144,7 +155,8 @@ class Request:
     def pend(self, on_cancel: OnCancel) -> Outcome:
         """Make this request asynchronous (3.3.4.2); the handler returns what this returns.
 
-        PENDING, upon which the pipeline sends the interim response; or, where too many wait already, a Reply that
+        PENDING, upon which the pipeline sends the interim response; or, where too many wait already, a Reply
+        that
         refuses (`on_cancel` is not kept then).
         """
         return self.connection.register_async(self, on_cancel)

@@ -11,7 +11,6 @@ from smbtorture_py.wire.codec import HEADER_SIZE, Body, Buffer, align
 from smbtorture_py.wire.error import ErrorResponse
 from smbtorture_py.wire.framing import encode_frame_header
 from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
-
 from smbtorture_py.wire.notification import ServerToClientNotification
 
 if TYPE_CHECKING:

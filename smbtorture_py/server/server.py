@@ -89,17 +89,24 @@ class Server:
             IPC_SHARE.casefold(), Share(ShareConfig(name=IPC_SHARE, share_type=ShareType.PIPE))
         )
         self.file_table = self.parts.file_table(self.parts.lock_table)
-        self.oplock_scheduler = self.parts.oplock_scheduler()
+        self.oplock_scheduler = self.parts.oplock_scheduler(self)
         self.change_notifier = self.parts.change_notifier()
-        self.deadline_sources: list[DeadlineSource] = []
+        self.deadline_sources: list[DeadlineSource] = [self.oplock_scheduler]
         """Parts that have timers of their own."""
         self._next_global_id = 1
 
     @classmethod
     def compose(
-        cls, config: ServerConfig, policy: str = "specification", defects: Sequence[str] = (), *, entropy: Entropy, now: float
+        cls,
+        config: ServerConfig,
+        policy: str = "specification",
+        defects: Sequence[str] = (),
+        *,
+        entropy: Entropy,
+        now: float,
     ) -> Server:
-        """Make a server of a named policy with the named defects; raises KeyError for names that do not exist."""
+        """Make a server of a named policy with the named defects; raises KeyError for names that do not
+        exist."""
         policies, parts = compose(policy, defects)
         return cls(config, policies, parts, entropy=entropy, now=now)
 

@@ -34,7 +34,8 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class PreauthSession:
-    """An authentication under way on one connection: its preauth hash ([MS-SMB2] 3.3.1.15) and its GSS context."""
+    """An authentication under way on one connection: its preauth hash ([MS-SMB2] 3.3.1.15) and its GSS
+    context."""
 
     session_id: int
     acceptor: Acceptor

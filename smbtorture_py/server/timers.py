@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def next_deadline(server: Server) -> float | None:
-    """When something is due next: the earliest session that expires, or deadline of a part; None for never."""
+    """When something is due next: the earliest session that expires, or deadline of a part; None for
+    never."""
     deadlines = [
         session.expiration_time
         for session in server.global_session_table.values()

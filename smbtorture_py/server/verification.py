@@ -19,7 +19,7 @@ def verify_signature(request: Request, now: float) -> Reply | None:
         status = policy.signed_negotiate_status(request)
         return None if status == Status.SUCCESS else Reply(status)
     # The checks of 3.3.5.5 include the signature of a bind (erratum 7).
-    if request.is_binding:
+    if request.asks_to_bind:
         return None
     if policy.must_verify(request):
         session = policy.signing_session(request)
@@ -45,7 +45,8 @@ def verify_signature(request: Request, now: float) -> Reply | None:
 
 
 def verify_session(request: Request, now: float) -> Reply | None:
-    """Find the session and check its state and protection (3.3.5.2.9); a Reply where the request is refused."""
+    """Find the session and check its state and protection (3.3.5.2.9); a Reply where the request is
+    refused."""
     connection = request.connection
     policies = connection.server.policies
     if policies.session.constrained_ends_connection(connection):

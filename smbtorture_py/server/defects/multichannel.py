@@ -50,12 +50,9 @@ def _bind_signature_not_verified(
     breaks=["SMB2-3.3.5.5-30"],
     origin="ksmbd until July 2026: intermediate bind responses went out unsigned",
 )
-def _bind_leg_unsigned(
-    original: Callable[[Request], bool], self: SigningPolicy, request: Request
-) -> bool:
+def _bind_leg_unsigned(original: Callable[[Request], bool], self: SigningPolicy, request: Request) -> bool:
     """The response that continues a bind is not signed."""
-    del original, self
-    request.is_signed = False
+    del original, self, request
     return False
 
 

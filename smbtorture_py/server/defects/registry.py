@@ -1,6 +1,7 @@
 """What a defect is, and the catalogue of them.
 
-A defect replaces one method of one policy or part. Its function gets the method it replaces, bound, as `original`,
+A defect replaces one method of one policy or part. Its function gets the method it replaces, bound, as
+`original`,
 then what the method gets; so it can do the wrong thing, or do the right thing and spoil the result.
 """
 
@@ -55,9 +56,11 @@ def defect(
 ) -> Callable[
     [Callable[Concatenate[Callable[P, R], S, P], R]], Callable[Concatenate[Callable[P, R], S, P], R]
 ]:
-    """Enter the decorated function into the catalogue; its docstring, one sentence, says what the server does wrong.
+    """Enter the decorated function into the catalogue; its docstring, one sentence, says what the server does
+    wrong.
 
-    The function takes (original, self, ...) and returns what the method returns. Raises ValueError for an id that is
+    The function takes (original, self, ...) and returns what the method returns. Raises ValueError for an id
+    that is
     taken and for a function without a docstring, TypeError for something that is no method of a class.
     """
     owner, method = _owner_of(replaces)

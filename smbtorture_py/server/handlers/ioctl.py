@@ -36,7 +36,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if status == Status.SUCCESS and body.input_count and not _input_is_inside(request, body):
         status = Status.INVALID_PARAMETER
     if status == Status.SUCCESS:
-        payload = max(body.input_count + body.output_count, body.max_input_response + body.max_output_response)
+        payload = max(
+            body.input_count + body.output_count, body.max_input_response + body.max_output_response
+        )
         status = policies.message.payload_status(request.connection, request.header, payload)
     if status != Status.SUCCESS:
         return Reply(status)

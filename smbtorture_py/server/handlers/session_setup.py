@@ -11,7 +11,7 @@ from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.session import Channel, PreauthSession, Session, SessionState
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.header import HeaderFlags
-from smbtorture_py.wire.session_setup import SessionSetupFlags, SessionSetupRequest, SessionSetupResponse
+from smbtorture_py.wire.session_setup import SessionSetupRequest, SessionSetupResponse
 from smbtorture_py.wire.status import Status, as_status
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
-    """Tell a new session from a binding and from a re-authentication, and take the exchange one step further."""
+    """Tell a new session from a binding and from a re-authentication, and take the exchange one step
+    further."""
     connection, policies, body = request.connection, server.policies, request.body
     if not isinstance(body, SessionSetupRequest):
         return Reply(Status.INVALID_PARAMETER)
@@ -31,7 +32,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         return _new_session(server, request, body, now)
     if request.is_binding:
         return _bind(server, request, body, now)
-    if body.flags & SessionSetupFlags.BINDING:
+    if request.asks_to_bind:
         return Reply(policies.bind.not_served_status(request))
     session = policies.session.find_session(request)
     if session is None:

@@ -39,7 +39,8 @@ class CommandSequenceWindow:
         return all(number not in self._used for number in range(message_id, message_id + count))
 
     def consume(self, message_id: int, count: int) -> bool:
-        """Take `count` consecutive MessageIds out of the window; False, and nothing taken, where one is not in it."""
+        """Take `count` consecutive MessageIds out of the window; False, and nothing taken, where one is not
+        in it."""
         if not self.holds(message_id, count):
             return False
         self._used.update(range(message_id, message_id + count))

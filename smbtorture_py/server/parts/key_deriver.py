@@ -19,11 +19,17 @@ class KeyDeriver:
         return session_key_of(full_session_key)
 
     def session_keys(
-        self, dialect: Dialect, session_key: bytes, full_session_key: bytes, preauth_hash: bytes, cipher_id: int
+        self,
+        dialect: Dialect,
+        session_key: bytes,
+        full_session_key: bytes,
+        preauth_hash: bytes,
+        cipher_id: int,
     ) -> SessionKeys:
         """SigningKey, ApplicationKey, EncryptionKey, DecryptionKey of a new session (3.3.5.5.3)."""
         return derive_session_keys(dialect, session_key, full_session_key, preauth_hash, cipher_id)
 
     def channel_signing_key(self, dialect: Dialect, session_key: bytes, preauth_hash: bytes) -> bytes:
-        """Channel.SigningKey of a bound channel, from the session key of the bind's own authentication (3.3.5.5.3)."""
+        """Channel.SigningKey of a bound channel, from the session key of the bind's own authentication
+        (3.3.5.5.3)."""
         return derive_channel_signing_key(dialect, session_key, preauth_hash)

@@ -1,4 +1,5 @@
-"""MessageEncryptor: seals what the server sends and opens what it receives ([MS-SMB2] 3.1.4.3, 3.3.5.2.1.1)."""
+"""MessageEncryptor: seals what the server sends and opens what it receives ([MS-SMB2] 3.1.4.3,
+3.3.5.2.1.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""PreauthHasher: which messages go into which preauthentication integrity hash ([MS-SMB2] 3.3.5.4, 3.3.5.5.3)."""
+"""PreauthHasher: which messages go into which preauthentication integrity hash ([MS-SMB2] 3.3.5.4,
+3.3.5.5.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from smbtorture_py.wire.codec import Buffer
 
 
 class PreauthHasher:
-    """One method per message that counts; a message that does not count (the final SESSION_SETUP response) has none."""
+    """One method per message that counts; a message that does not count (the final SESSION_SETUP response)
+    has none."""
 
     def start(self) -> PreauthIntegrityHash:
         """Connection.PreauthIntegrityHashValue before any message: zeros (3.3.5.4)."""

@@ -18,13 +18,15 @@ class Signer:
     """Signs responses and verifies requests with the algorithm of the connection they travel on."""
 
     def algorithm(self, connection: Connection) -> SigningAlgorithm:
-        """The algorithm: HMAC-SHA256 before 3.0, Connection.SigningAlgorithmId with 3.1.1, else AES-CMAC (3.1.4.1)."""
+        """The algorithm: HMAC-SHA256 before 3.0, Connection.SigningAlgorithmId with 3.1.1, else AES-CMAC
+        (3.1.4.1)."""
         if connection.dialect is None:
             return SigningAlgorithm.HMAC_SHA256
-        return signing_algorithm_of(connection.dialect, connection.signing_algorithm_id)
+        return signing_algorithm_of(connection.dialect, SigningAlgorithm(connection.signing_algorithm_id))
 
     def sign(self, connection: Connection, key: bytes, header: Header, parts: Sequence[Buffer]) -> bytes:
-        """The 16 bytes of Signature for an outgoing message whose encoded parts are given, padding included."""
+        """The 16 bytes of Signature for an outgoing message whose encoded parts are given, padding
+        included."""
         return compute_signature(
             self.algorithm(connection), key, parts,
             message_id=header.message_id, is_server=True, is_cancel=False,

@@ -1,4 +1,5 @@
-"""Binding a connection to a session ([MS-SMB2] 3.3.5.5, 3.3.5.5.3): every check is one method, in their order."""
+"""Binding a connection to a session ([MS-SMB2] 3.3.5.5, 3.3.5.5.3): every check is one method, in their
+order."""
 
 from __future__ import annotations
 
@@ -37,8 +38,10 @@ class BindPolicy:
     def check(self, request: Request, session: Session) -> Status:
         """Run the checks of 3.3.5.5 in their order; SUCCESS, or the status of the first that fails.
 
-        Erratum 7: 3.3.5.2.4 would verify the signature of a bind before them, and answer an unsigned bind with
-        ACCESS_DENIED where the session requires signing, which would leave several of them without effect; the
+        Erratum 7: 3.3.5.2.4 would verify the signature of a bind before them, and answer an unsigned bind
+        with
+        ACCESS_DENIED where the session requires signing, which would leave several of them without effect;
+        the
         signature of a bind is therefore verified only here, where 3.3.5.5 names it.
         """
         for check in (
@@ -66,7 +69,8 @@ class BindPolicy:
         return Status.SUCCESS if same else Status.INVALID_PARAMETER
 
     def signature_is_required(self, request: Request, session: Session) -> bool:
-        """Whether a bind must be signed; inside an encrypted message it can not be, nor needs to (3.3.5.5)."""
+        """Whether a bind must be signed; inside an encrypted message it can not be, nor needs to
+        (3.3.5.5)."""
         del session
         return not request.is_encrypted
 
@@ -114,7 +118,8 @@ class BindPolicy:
         return Status.SUCCESS if cipher == session.cipher_id else Status.INVALID_PARAMETER
 
     def signing_algorithm_status(self, request: Request, session: Session) -> Status:
-        """Whether signing algorithms must match: the specification is silent; each channel signs with its own."""
+        """Whether signing algorithms must match: the specification is silent; each channel signs with its
+        own."""
         del request, session
         return Status.SUCCESS
 
@@ -142,7 +147,8 @@ class BindPolicy:
     def user_matches(self, session: Session, identity: Identity) -> bool:
         """Whether the user of the bind is Session.UserName (3.3.5.5).
 
-        Erratum 8: the text asks before any token was looked at; the name is known when the exchange is complete.
+        Erratum 8: the text asks before any token was looked at; the name is known when the exchange is
+        complete.
         """
         context = session.security_context
         return context is not None and (context.user, context.domain) == (identity.user, identity.domain)
@@ -159,7 +165,8 @@ class BindPolicy:
     def encryption_is_kept(self, session: Session) -> bool:
         """Whether the session stays encrypted through a bind or a re-authentication.
 
-        Erratum 9: the step on encryption excludes BINDING and then says "Otherwise, set EncryptData to FALSE"; read
+        Erratum 9: the step on encryption excludes BINDING and then says "Otherwise, set EncryptData to
+        FALSE"; read
         literally a bind would take encryption off the session.
         """
         del session

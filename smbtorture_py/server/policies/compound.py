@@ -37,15 +37,18 @@ class CompoundPolicy:
         return Status.INVALID_PARAMETER if any(related) and not all(related) else Status.SUCCESS
 
     def first_related_status(self, first: Request) -> Status:
-        """SUCCESS, or what the chain fails with where its first member is marked related (SHOULD, 3.3.5.2.7.2)."""
+        """SUCCESS, or what the chain fails with where its first member is marked related (SHOULD,
+        3.3.5.2.7.2)."""
         return Status.INVALID_PARAMETER if self.is_related(first) else Status.SUCCESS
 
     def missing_id_status(self) -> Status:
-        """What a member fails with that needs a SessionId or TreeId its predecessor does not have (3.3.5.2.7.2)."""
+        """What a member fails with that needs a SessionId or TreeId its predecessor does not have
+        (3.3.5.2.7.2)."""
         return Status.INVALID_PARAMETER
 
     def missing_file_id_status(self) -> Status:
-        """What a member fails with that needs a FileId its predecessor neither has nor makes (3.3.5.2.7.2)."""
+        """What a member fails with that needs a FileId its predecessor neither has nor makes
+        (3.3.5.2.7.2)."""
         return Status.INVALID_HANDLE
 
     def inherits_failure(self, previous: Request, status: Status) -> bool:
@@ -54,7 +57,8 @@ class CompoundPolicy:
         return is_error(status)
 
     def may_pend(self, request: Request) -> bool:
-        """Whether this member may go asynchronous; else it fails with INSUFFICIENT_RESOURCES (MAY, 3.3.5.2.7)."""
+        """Whether this member may go asynchronous; else it fails with INSUFFICIENT_RESOURCES (MAY,
+        3.3.5.2.7)."""
         del request
         return True
 

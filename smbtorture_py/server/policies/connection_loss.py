@@ -8,8 +8,8 @@ from smbtorture_py.server.open import OplockState
 from smbtorture_py.wire.create import OplockLevel
 
 if TYPE_CHECKING:
-    from smbtorture_py.server.open import Open
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.open import Open
     from smbtorture_py.server.session import Channel, Session
 
 

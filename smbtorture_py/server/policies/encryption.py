@@ -36,7 +36,8 @@ class EncryptionPolicy:
     def connection_can_open(self, connection: Connection) -> bool:
         """Whether sealed messages are taken at all on this connection (3.3.5.2.1.1).
 
-        Erratum 2: the text asks for a CipherId, which 3.0 and 3.0.2 do not negotiate; there the capability counts.
+        Erratum 2: the text asks for a CipherId, which 3.0 and 3.0.2 do not negotiate; there the capability
+        counts.
         """
         if not connection.is_3x or not self.is_supported(connection.server.config):
             return False
@@ -51,7 +52,8 @@ class EncryptionPolicy:
         return Cipher.NONE
 
     def flags_are_right(self, flags: int) -> bool:
-        """Flags/EncryptionAlgorithm of a TRANSFORM_HEADER must be 1, else the connection ends (3.3.5.2.1.1)."""
+        """Flags/EncryptionAlgorithm of a TRANSFORM_HEADER must be 1, else the connection ends
+        (3.3.5.2.1.1)."""
         return flags == FLAG_ENCRYPTED
 
     def opening_session(self, connection: Connection, session_id: int) -> Session | None:
@@ -67,7 +69,8 @@ class EncryptionPolicy:
         return session.is_anonymous or session.is_guest
 
     def session_id_must_match(self, connection: Connection) -> bool:
-        """Whether the SessionId inside must be that of the TRANSFORM_HEADER, else the connection ends (3.3.5.2.1.1)."""
+        """Whether the SessionId inside must be that of the TRANSFORM_HEADER, else the connection ends
+        (3.3.5.2.1.1)."""
         del connection
         return True
 
@@ -106,7 +109,8 @@ class EncryptionPolicy:
     def session_setup_status(self, request: Request) -> Status:
         """SUCCESS, or what SESSION_SETUP fails with where the connection cannot encrypt but must (3.3.5.5).
 
-        Erratum 3: with 3.1.1 encryption is negotiated by context, so the client's capability bit says nothing there.
+        Erratum 3: with 3.1.1 encryption is negotiated by context, so the client's capability bit says nothing
+        there.
         """
         connection = request.connection
         config = connection.server.config
@@ -142,7 +146,8 @@ class EncryptionPolicy:
         )
 
     def tree_connect_status(self, connection: Connection, share: Share) -> Status:
-        """SUCCESS, or what TREE_CONNECT fails with where the connection cannot encrypt but the share asks (3.3.5.7)."""
+        """SUCCESS, or what TREE_CONNECT fails with where the connection cannot encrypt but the share asks
+        (3.3.5.7)."""
         config = connection.server.config
         if not config.reject_unencrypted_access:
             return Status.SUCCESS
@@ -167,7 +172,9 @@ class EncryptionPolicy:
         tree = request.tree_connect
         return tree is not None and tree.share.encrypt_data and request.command not in _BEFORE_TREE
 
-    def unsolicited_is_sealed(self, connection: Connection, session: Session, tree: TreeConnect | None) -> bool:
+    def unsolicited_is_sealed(
+        self, connection: Connection, session: Session, tree: TreeConnect | None
+    ) -> bool:
         """Whether a notification is sealed: where the session or the share encrypts (3.3.4.1.4)."""
         if not self.client_can_encrypt(connection):
             return False

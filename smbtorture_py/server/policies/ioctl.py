@@ -58,7 +58,8 @@ class InterfacePolicy:
         return Status.SUCCESS
 
     def not_multichannel_status(self, request: Request) -> Status:
-        """SUCCESS, or what a request fails with where multichannel was not negotiated (MAY): NOT_SUPPORTED."""
+        """SUCCESS, or what a request fails with where multichannel was not negotiated (MAY):
+        NOT_SUPPORTED."""
         connection = request.connection
         if connection.is_3x and Capabilities.MULTI_CHANNEL in connection.server_capabilities:
             return Status.SUCCESS

@@ -1,4 +1,5 @@
-"""What the server does with a message before it looks at the command ([MS-SMB2] 3.3.5.2, 3.3.5.2.2 to 3.3.5.2.6)."""
+"""What the server does with a message before it looks at the command ([MS-SMB2] 3.3.5.2, 3.3.5.2.2 to
+3.3.5.2.6)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.limits import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
+from smbtorture_py.wire.message import Malformed
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 
@@ -19,6 +21,8 @@ _BULK: Final = frozenset(
         Command.QUERY_INFO, Command.SET_INFO,
     }
 )  # fmt: skip
+_STRUCTURAL: Final = ("StructureSize",)
+"""Fields whose findings make a request malformed; other oddities are for the handlers to judge."""
 _HEADROOM: Final = 256
 _CREDIT_SIZE: Final = 65536
 _KNOWN: Final = frozenset(
@@ -32,14 +36,16 @@ class MessagePolicy:
     def maximum_length(self, connection: Connection) -> int:
         """Bytes of the longest message; longer ones end the connection (3.3.5.2).
 
-        Erratum 1: the text names MaxTransactSize alone; the largest of the three maxima is meant, else a server
+        Erratum 1: the text names MaxTransactSize alone; the largest of the three maxima is meant, else a
+        server
         would drop the longest WRITE it advertises.
         """
         largest = max(connection.max_transact_size, connection.max_read_size, connection.max_write_size)
         return largest + _HEADROOM if largest else MAX_UNNEGOTIATED
 
     def length_ends_connection(self, connection: Connection, length: int) -> bool:
-        """Whether a whole message of this length, compound or not, is too long for the connection (3.3.5.2)."""
+        """Whether a whole message of this length, compound or not, is too long for the connection
+        (3.3.5.2)."""
         if length > self.maximum_length(connection):
             return True
         return not connection.supports_multi_credit and length > MAX_UNNEGOTIATED
@@ -65,11 +71,13 @@ class MessagePolicy:
         return True
 
     def credit_charge(self, connection: Connection, header: Header) -> int:
-        """How many MessageIds a request consumes (3.3.5.2.3): CreditCharge with multi-credit, at least one."""
+        """How many MessageIds a request consumes (3.3.5.2.3): CreditCharge with multi-credit, at least
+        one."""
         return max(1, header.credit_charge) if connection.supports_multi_credit else 1
 
     def payload_status(self, connection: Connection, header: Header, payload: int) -> Status:
-        """SUCCESS, or what a request whose payload or response may reach `payload` bytes fails with (3.3.5.2.5)."""
+        """SUCCESS, or what a request whose payload or response may reach `payload` bytes fails with
+        (3.3.5.2.5)."""
         if not connection.supports_multi_credit:
             return Status.SUCCESS
         if header.credit_charge == 0:
@@ -80,6 +88,12 @@ class MessagePolicy:
     def expected_credit_charge(self, payload: int) -> int:
         """The CreditCharge a payload needs: one for each 64 KiB or part of it (3.1.5.2)."""
         return (max(payload, 1) - 1) // _CREDIT_SIZE + 1
+
+    def is_malformed(self, request: Request) -> bool:
+        """Whether a request does not have the structure of its command (3.3.5.2.6)."""
+        if isinstance(request.body, Malformed):
+            return True
+        return any(finding.field.startswith(_STRUCTURAL) for finding in request.findings)
 
     def malformed_status(self, request: Request) -> Status:
         """What a request that does not have its structure fails with (3.3.5.2.6)."""

@@ -1,4 +1,5 @@
-"""NEGOTIATE, SMB1 and SMB2 ([MS-SMB2] 3.3.5.3, 3.3.5.4): every field and every context of the answer is one method."""
+"""NEGOTIATE, SMB1 and SMB2 ([MS-SMB2] 3.3.5.3, 3.3.5.4): every field and every context of the answer is one
+method."""
 
 from __future__ import annotations
 
@@ -23,7 +24,6 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
-    from smbtorture_py.wire.negotiate import NegotiateRequest
 
 DIALECTS: Final = (
     Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1,
@@ -143,7 +143,8 @@ class NegotiatePolicy:
         )
 
     def advertises_encryption(self, connection: Connection) -> bool:
-        """SMB2_GLOBAL_CAP_ENCRYPTION: with 3.0 and 3.0.2, where the server has AES-128-CCM and the client asked."""
+        """SMB2_GLOBAL_CAP_ENCRYPTION: with 3.0 and 3.0.2, where the server has AES-128-CCM and the client
+        asked."""
         config = connection.server.config
         return (
             not connection.is_311
@@ -153,7 +154,8 @@ class NegotiatePolicy:
         )
 
     def advertises_notifications(self, connection: Connection) -> bool:
-        """SMB2_GLOBAL_CAP_NOTIFICATIONS: this server sends none (IsServerToClientNotificationsSupported is FALSE)."""
+        """SMB2_GLOBAL_CAP_NOTIFICATIONS: this server sends none (IsServerToClientNotificationsSupported is
+        FALSE)."""
         del connection
         return False
 
@@ -205,7 +207,8 @@ class NegotiatePolicy:
         return Status.INVALID_PARAMETER
 
     def context_of(self, contexts: Sequence[NegotiateContext], kind: ContextType) -> NegotiateContext | None:
-        """The context of a kind that is processed: the first; unknown kinds are never asked for, hence ignored."""
+        """The context of a kind that is processed: the first; unknown kinds are never asked for, hence
+        ignored."""
         for context in contexts:
             if context.context_type == kind:
                 return context
@@ -216,7 +219,8 @@ class NegotiatePolicy:
         return len(context.data) >= _MINIMUM_PREAUTH
 
     def preauth_hash(self, offered: PreauthIntegrityCapabilities) -> int | None:
-        """PreauthIntegrityHashId: SHA-512 where offered; None fails with SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP."""
+        """PreauthIntegrityHashId: SHA-512 where offered; None fails with
+        SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP."""
         return HashAlgorithm.SHA_512 if HashAlgorithm.SHA_512 in offered.hash_algorithms else None
 
     def preauth_answer(self, connection: Connection) -> PreauthIntegrityCapabilities | None:
@@ -281,12 +285,14 @@ class NegotiatePolicy:
     def compression_answer(
         self, connection: Connection, offered: NegotiateContext
     ) -> CompressionCapabilities | None:
-        """The COMPRESSION_CAPABILITIES of the answer: none, IsCompressionSupported is FALSE and the context ignored."""
+        """The COMPRESSION_CAPABILITIES of the answer: none, IsCompressionSupported is FALSE and the context
+        ignored."""
         del connection, offered
         return None
 
     def server_capabilities_after(self, connection: Connection, answered: Capabilities) -> Capabilities:
-        """Connection.ServerCapabilities: what was answered, and ENCRYPTION where 3.1.1 chose a cipher (3.3.5.4)."""
+        """Connection.ServerCapabilities: what was answered, and ENCRYPTION where 3.1.1 chose a cipher
+        (3.3.5.4)."""
         if connection.is_311 and connection.cipher_id != Cipher.NONE:
             return answered | Capabilities.ENCRYPTION
         return answered

@@ -24,9 +24,7 @@ def windows() -> Policies:
 
 def samba() -> Policies:
     """Samba, by its source."""
-    return Policies(
-        bind=SambaBindPolicy(), compound=SambaCompoundPolicy(), negotiate=SambaNegotiatePolicy()
-    )
+    return Policies(bind=SambaBindPolicy(), compound=SambaCompoundPolicy(), negotiate=SambaNegotiatePolicy())
 
 
 POLICIES: Final[Mapping[str, Callable[[], Policies]]] = MappingProxyType(

@@ -60,5 +60,7 @@ class SambaNegotiatePolicy(NegotiatePolicy):
 
     def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:
         """Repeated contexts are not noticed, the first one counts."""
-        present = any(context.context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES for context in contexts)
+        present = any(
+            context.context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES for context in contexts
+        )
         return Status.SUCCESS if present else Status.INVALID_PARAMETER

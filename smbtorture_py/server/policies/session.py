@@ -50,9 +50,11 @@ class SessionPolicy:
         return Status.SUCCESS if request.command in _ALWAYS_PROCESSED else Status.NETWORK_SESSION_EXPIRED
 
     def in_progress_status(self, request: Request) -> Status:
-        """SUCCESS, or what a request of an unfinished session fails with (implementation-specific, 3.3.5.2.9).
+        """SUCCESS, or what a request of an unfinished session fails with (implementation-specific,
+        3.3.5.2.9).
 
-        Erratum 4: LOGOFF, CLOSE and LOCK continue by the text, yet a session that never was valid has no user: those
+        Erratum 4: LOGOFF, CLOSE and LOCK continue by the text, yet a session that never was valid has no
+        user: those
         find neither opens nor trees.
         """
         if request.command in _ALWAYS_PROCESSED:
@@ -72,7 +74,8 @@ class SessionPolicy:
     def failed_authentication_removes_session(self, session: Session, *, is_new: bool) -> bool:
         """Whether a failed authentication removes the session (3.3.5.5.3).
 
-        Yes for a new session and for a re-authentication. Erratum 5: the text does not tell a bind from those; a failed
+        Yes for a new session and for a re-authentication. Erratum 5: the text does not tell a bind from
+        those; a failed
         bind leaves the established session alone (see BindPolicy).
         """
         del session, is_new
@@ -87,7 +90,8 @@ class SessionPolicy:
         return Status.USER_SESSION_DELETED
 
     def keeps_security_context(self, session: Session) -> bool:
-        """Whether a re-authentication leaves Session.SecurityContext as it is: where it is not NULL (3.3.5.5.3)."""
+        """Whether a re-authentication leaves Session.SecurityContext as it is: where it is not NULL
+        (3.3.5.5.3)."""
         return session.security_context is not None
 
     def reauthentication_user_status(self, session: Session, identity: Identity) -> Status:
@@ -110,11 +114,15 @@ class SessionPolicy:
         """The flag of an anonymous session (MAY, 3.3.5.5.3)."""
         return SessionFlags.IS_NULL
 
-    def signing_is_required(self, connection: Connection, session: Session, request: SessionSetupRequest) -> bool:
+    def signing_is_required(
+        self, connection: Connection, session: Session, request: SessionSetupRequest
+    ) -> bool:
         """Session.SigningRequired after a successful SESSION_SETUP (3.3.5.5.3).
 
-        Erratum 6: the step on encryption ends in an "Otherwise" that sets it TRUE for every session that is not
-        encrypted, which contradicts the two conditions; the conditions hold. Erratum 11: the first of them makes no
+        Erratum 6: the step on encryption ends in an "Otherwise" that sets it TRUE for every session that is
+        not
+        encrypted, which contradicts the two conditions; the conditions hold. Erratum 11: the first of them
+        makes no
         exception for guest and anonymous sessions, whose clients have no key to sign with; they are excepted.
         """
         if session.signing_required:
@@ -145,7 +153,8 @@ class SessionPolicy:
         return other.security_context is not None and session.security_context == other.security_context
 
     def expiration_time(self, connection: Connection, now: float) -> float | None:
-        """Session.ExpirationTime: the configured lifetime stands in for the GSS ticket's; None is infinity (3.3.5.5.3)."""
+        """Session.ExpirationTime: the configured lifetime stands in for the GSS ticket's; None is infinity
+        (3.3.5.5.3)."""
         timeout = connection.server.config.session_timeout
         return None if timeout is None else now + timeout
 

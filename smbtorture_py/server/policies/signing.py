@@ -20,11 +20,13 @@ class SigningPolicy:
         return Status.INVALID_PARAMETER if request.header.has(HeaderFlags.SIGNED) else Status.SUCCESS
 
     def must_verify(self, request: Request) -> bool:
-        """Whether the signature of this request is looked at: it claims one and was not sealed (3.3.5.2.4)."""
+        """Whether the signature of this request is looked at: it claims one and was not sealed
+        (3.3.5.2.4)."""
         return request.header.has(HeaderFlags.SIGNED) and not request.is_encrypted
 
     def signing_session(self, request: Request) -> Session | None:
-        """The session a signed request belongs to: of this connection, a bind's of the whole server (3.3.5.2.4)."""
+        """The session a signed request belongs to: of this connection, a bind's of the whole server
+        (3.3.5.2.4)."""
         if request.is_binding:
             return request.connection.server.global_session_table.get(request.session_id)
         return request.connection.session_table.get(request.session_id)
@@ -81,16 +83,15 @@ class SigningPolicy:
         del request
         return False
 
-    def response_is_signed(self, request: Request, reply: Reply, *, is_interim: bool) -> bool:
-        """Whether a response is signed (SHOULD, 3.3.4.1.1; SESSION_SETUP 3.3.5.5.3).
+    def response_is_signed(self, request: Request, reply: Reply) -> bool:
+        """Whether a response other than an interim one is signed (SHOULD, 3.3.4.1.1; SESSION_SETUP
+        3.3.5.5.3).
 
-        Where the request was signed and the response is not an interim one; and every SESSION_SETUP that succeeds
+        Where the request was signed; and every SESSION_SETUP that succeeds
         for a user who is neither guest nor anonymous, and every leg of a bind.
         """
         session = request.session
-        if is_interim or session is None:
-            return not is_interim and request.is_signed
-        if request.command == Command.SESSION_SETUP and not request.is_encrypted:
+        if session is not None and request.command == Command.SESSION_SETUP and not request.is_encrypted:
             if reply.status == Status.SUCCESS and self.final_session_setup_is_signed(session):
                 return True
             if reply.status == Status.MORE_PROCESSING_REQUIRED and request.is_binding:
@@ -113,7 +114,8 @@ class SigningPolicy:
     def response_key(self, request: Request, reply: Reply, session: Session) -> bytes:
         """The key a response is signed with (3.3.4.1.1).
 
-        3.x: Session.SigningKey for a SESSION_SETUP response other than SUCCESS, else the Channel.SigningKey of the
+        3.x: Session.SigningKey for a SESSION_SETUP response other than SUCCESS, else the Channel.SigningKey
+        of the
         connection; before 3.0 Session.SessionKey.
         """
         if not request.connection.is_3x:
@@ -130,7 +132,8 @@ class SigningPolicy:
         return self.channel_key(request, session)
 
     def channel_key(self, request: Request, session: Session) -> bytes:
-        """Channel.SigningKey of the connection; Session.SigningKey where the channel is gone (after LOGOFF)."""
+        """Channel.SigningKey of the connection; Session.SigningKey where the channel is gone (after
+        LOGOFF)."""
         channel = session.channel_list.find(request.connection)
         return channel.signing_key if channel else request.signing_key or session.signing_key
 

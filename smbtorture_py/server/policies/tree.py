@@ -34,7 +34,8 @@ class TreePolicy:
     def unprotected_ends_connection(self, request: Request, session: Session) -> bool:
         """Whether TREE_CONNECT on 3.1.1 that is neither signed nor encrypted ends the connection (3.3.5.7).
 
-        Not for guest and anonymous sessions. Erratum 10: "not signed or not encrypted" means neither of the two.
+        Not for guest and anonymous sessions. Erratum 10: "not signed or not encrypted" means neither of the
+        two.
         """
         return (
             request.connection.is_311
@@ -45,7 +46,8 @@ class TreePolicy:
         )
 
     def split_path(self, path: str) -> tuple[str, str] | None:
-        r"""Host and share of \\host\share; None where it does not have that form, INVALID_PARAMETER (3.3.5.7)."""
+        r"""Host and share of \\host\share; None where it does not have that form, INVALID_PARAMETER
+        (3.3.5.7)."""
         names = path.split("\\")
         match names:
             case ["", "", host, share] if host and share:
@@ -74,7 +76,10 @@ class TreePolicy:
 
     def new_tree_id(self, session: Session) -> int:
         """A TreeId that this session does not use; never -1 nor 0 (3.3.5.7)."""
-        while session.next_tree_id in session.tree_connect_table or session.next_tree_id in (0, _RESERVED_TREE_ID):
+        while session.next_tree_id in session.tree_connect_table or session.next_tree_id in (
+            0,
+            _RESERVED_TREE_ID,
+        ):
             session.next_tree_id = (session.next_tree_id + 1) & _RESERVED_TREE_ID
         tree_id = session.next_tree_id
         session.next_tree_id = (tree_id + 1) & _RESERVED_TREE_ID
@@ -112,6 +117,7 @@ class TreePolicy:
         return READ_ACCESS if share.config.read_only else FULL_ACCESS
 
     def serves_cluster_dialect(self, dialect: Dialect) -> bool:
-        """Whether a clustered share may be reached with this dialect: MaxClusterDialect is the highest (3.3.5.7)."""
+        """Whether a clustered share may be reached with this dialect: MaxClusterDialect is the highest
+        (3.3.5.7)."""
         del dialect
         return True

@@ -1,4 +1,5 @@
-"""Where Windows Server is documented to differ ([MS-SMB2] appendix A, and Samba's tests that pass against it)."""
+"""Where Windows Server is documented to differ ([MS-SMB2] appendix A, and Samba's tests that pass against
+it)."""
 
 from __future__ import annotations
 

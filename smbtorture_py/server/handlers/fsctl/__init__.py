@@ -21,4 +21,5 @@ FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
     FsctlCode.QUERY_NETWORK_INTERFACE_INFO: network_interface_info.handle,
     FsctlCode.VALIDATE_NEGOTIATE_INFO: validate_negotiate_info.handle,
 }
-"""By CtlCode; those of files are entered here as well. `request.open` is set for every code that is about a file."""
+"""By CtlCode; those of files are entered here as well. `request.open` is set for every code that is about a
+file."""

@@ -41,6 +41,4 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     output = encode_list(entries)
     if len(output) > body.max_output_response:
         return Reply(policy.too_small_status())
-    return Reply(
-        Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=output)
-    )
+    return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=output))

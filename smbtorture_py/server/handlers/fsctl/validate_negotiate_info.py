@@ -40,6 +40,4 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     ):
         connection.disconnect(now)
         return Reply(Status.ACCESS_DENIED)
-    return Reply(
-        Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=response)
-    )
+    return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=response))
