@@ -26,6 +26,7 @@ from smbtorture_py.net.core import (
     Transport,
     Unreachable,
 )
+from smbtorture_py.net.limits import ListenLimits
 from smbtorture_py.net.link import Link
 from smbtorture_py.net.taps import Taps
 
@@ -37,6 +38,7 @@ __all__ = [
     "CoreFactory",
     "Entropy",
     "Link",
+    "ListenLimits",
     "Listener",
     "Service",
     "Timer",
@@ -92,7 +94,7 @@ class World(Clock, Protocol):
         Raises Unreachable.
         """
 
-    def listen(self, address: Address, service: Service) -> Listener:
+    def listen(self, address: Address, service: Service, limits: ListenLimits | None = None) -> Listener:
         """Let `service` accept connections at `address` (port 0: any free one). Raises OSError."""
 
     def run_until(self, predicate: Callable[[], bool], deadline: float) -> bool:
