@@ -72,7 +72,7 @@ def credit_charge_of(connection: Connection, body: Body) -> int:
 def prepare(connection: Connection, submission: Submission, *, related: bool = False) -> Exchange:
     """Build the request with all header fields but MessageId and Signature; nothing is sent."""
     body, session, tree = submission.body, submission.session, submission.tree
-    command = auto(submission.command, command_of(body))
+    command = command_of(body) if submission.command is AUTO else submission.command
     charge = auto(submission.credit_charge, credit_charge_of(connection, body))
     is_cancel = command == Command.CANCEL
     used = 0 if is_cancel else max(charge, 1)

@@ -1,4 +1,4 @@
-"""A scripted server on wire and crypto alone: answers what a test tells it to, and keeps its own keys to judge by."""
+"""A scripted server on wire and crypto alone: answers what a test says, judges by keys of its own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from smbtorture_py.crypto.kdf import derive_channel_signing_key, derive_session_
 from smbtorture_py.crypto.signing import compute_signature, signing_algorithm_of, verify_signature
 from smbtorture_py.wire.codec import Body, Buffer
 from smbtorture_py.wire.echo import EchoRequest, EchoResponse
+from smbtorture_py.wire.error import ErrorResponse
 from smbtorture_py.wire.framing import FrameReader, encode_frame_header
 from smbtorture_py.wire.header import PROTOCOL_ID, TRANSFORM_PROTOCOL_ID, Command, Header, HeaderFlags
 from smbtorture_py.wire.message import Direction, Message, decode_chain, encode_chain
@@ -327,8 +328,9 @@ class FakeServer:
                 header.session_id = self.session_id
 
             if fail_at == leg:
-                body = SessionSetupResponse()
-                self.send(self.message(seen, body, Status.LOGON_FAILURE, sign=signs, change=own_id))
+                self.send(
+                    self.message(seen, ErrorResponse(), Status.LOGON_FAILURE, sign=signs, change=own_id)
+                )
                 return
             if leg == 0:
                 body = SessionSetupResponse(security_buffer=b"challenge")
@@ -346,7 +348,9 @@ class FakeServer:
                 self.session_signing_key = self.signing_key = keys.signing_key
                 self.c2s, self.s2c = keys.encryption_key_c2s, keys.encryption_key_s2c
             body = SessionSetupResponse(session_flags=self.session_flags, security_buffer=b"done")
-            signed = self.dialect >= Dialect.SMB_3_1_1 if sign_last is None else sign_last
+            signed = to is not None or self.dialect >= Dialect.SMB_3_1_1
+            if sign_last is not None:
+                signed = sign_last
             self.send(self.message(seen, body, sign=signed, change=own_id, spoil=last))
 
         options = options or LogonOptions()

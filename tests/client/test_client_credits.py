@@ -111,7 +111,11 @@ def test_a_request_waits_for_credits_and_goes_out_when_they_come(server: FakeSer
     assert connection.violations == []
     server.answer(requests[0], EchoResponse(), credits=1)
     assert waiting.sent
-    assert server.request().header.message_id == waiting.message_id == connection.sequence_window.next_granted - 1
+    assert (
+        server.request().header.message_id
+        == waiting.message_id
+        == connection.sequence_window.next_granted - 1
+    )
 
 
 def test_a_small_request_passes_one_that_needs_more_credits(server: FakeServer) -> None:
