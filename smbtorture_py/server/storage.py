@@ -17,15 +17,8 @@ from smbtorture_py.wire.status import Status
 Path: TypeAlias = tuple[str, ...]
 """Names from the root of the share downwards; never holds an empty name, a separator, "." or ".."."""
 
-FILETIME_OF_UNIX_EPOCH: Final = 116_444_736_000_000_000
-FILETIME_PER_SECOND: Final = 10_000_000
 MAX_COMPONENT_LENGTH: Final = 255
 """UTF-16 code units of one name ([MS-FSCC] 2.1.5.2)."""
-
-
-def filetime(now: float) -> int:
-    """Convert Unix seconds to FILETIME: 100 ns since 1601-01-01."""
-    return FILETIME_OF_UNIX_EPOCH + round(now * FILETIME_PER_SECOND)
 
 
 def fold(name: str) -> str:

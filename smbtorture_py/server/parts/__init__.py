@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smbtorture_py.server.parts.change_notifier import ChangeNotifier
 from smbtorture_py.server.parts.channel_table import ChannelTable
 from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
+from smbtorture_py.server.parts.file_table import FileTable
 from smbtorture_py.server.parts.interface_list import InterfaceList
 from smbtorture_py.server.parts.key_deriver import KeyDeriver
+from smbtorture_py.server.parts.lock_table import LockTable
 from smbtorture_py.server.parts.message_encryptor import MessageEncryptor
+from smbtorture_py.server.parts.oplock_scheduler import OplockScheduler
 from smbtorture_py.server.parts.preauth_hasher import PreauthHasher
 from smbtorture_py.server.parts.signer import Signer
 
@@ -26,3 +30,8 @@ class Parts:
     preauth_hasher: type[PreauthHasher] = PreauthHasher
     key_deriver: type[KeyDeriver] = KeyDeriver
     interface_list: type[InterfaceList] = InterfaceList
+    file_table: type[FileTable] = FileTable
+    lock_table: type[LockTable] = LockTable
+    """One per open stream."""
+    oplock_scheduler: type[OplockScheduler] = OplockScheduler
+    change_notifier: type[ChangeNotifier] = ChangeNotifier

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.path_name import SEPARATOR
 from smbtorture_py.server.storage import Path, Storage, fold
-from smbtorture_py.wire.change_notify import CompletionFilter
-from smbtorture_py.wire.codec import align
+from smbtorture_py.wire.change_notify import CompletionFilter, NotifyAction
+from smbtorture_py.wire.chain import encode_entries
+from smbtorture_py.wire.fscc.change_notification import FileNotifyInformation
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -19,27 +18,13 @@ if TYPE_CHECKING:
 
 MAX_BUFFERED_EVENTS: Final = 4096
 """Events kept for an open whose client does not ask; more are dropped, and it is told to enumerate."""
-_ENTRY: Final = struct.Struct("<III")
-
-
-class Action(IntEnum):
-    """Action of a FILE_NOTIFY_INFORMATION ([MS-FSCC] 2.7.1)."""
-
-    ADDED = 1
-    REMOVED = 2
-    MODIFIED = 3
-    RENAMED_OLD_NAME = 4
-    RENAMED_NEW_NAME = 5
-    ADDED_STREAM = 6
-    REMOVED_STREAM = 7
-    MODIFIED_STREAM = 8
 
 
 @dataclass(slots=True, frozen=True)
 class Event:
     """One change, with the name relative to the directory watched."""
 
-    action: Action
+    action: NotifyAction
     name: str
 
 
@@ -72,15 +57,10 @@ class Watch:
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """Encode FILE_NOTIFY_INFORMATION entries, each at a multiple of 4 bytes ([MS-FSCC] 2.7.1)."""
-    parts: list[bytes] = []
-    for index, event in enumerate(events):
-        name = event.name.encode("utf-16-le", "surrogatepass")
-        size = _ENTRY.size + len(name)
-        is_last = index == len(events) - 1
-        padded = size if is_last else align(size, 4)
-        parts.append(_ENTRY.pack(0 if is_last else padded, event.action, len(name)) + name + bytes(padded - size))
-    return b"".join(parts)
+    """Encode FILE_NOTIFY_INFORMATION entries ([MS-FSCC] 2.7.1)."""
+    return encode_entries(
+        [FileNotifyInformation(action=event.action, file_name=event.name) for event in events]
+    )
 
 
 class ChangeNotifier:
@@ -125,33 +105,37 @@ class ChangeNotifier:
 
     def added(self, open_: Open, now: float) -> None:
         """A name has come into being."""
-        self.report(open_.storage, self._name_filter(open_), [(Action.ADDED, open_.path)], now)
+        self.report(open_.storage, self._name_filter(open_), [(NotifyAction.ADDED, open_.path)], now)
 
     def removed(self, open_: Open, now: float) -> None:
         """A name has gone."""
-        self.report(open_.storage, self._name_filter(open_), [(Action.REMOVED, open_.path)], now)
+        self.report(open_.storage, self._name_filter(open_), [(NotifyAction.REMOVED, open_.path)], now)
 
     def renamed(self, open_: Open, old: Path, now: float) -> None:
         """A name has changed to the open's present path."""
         same_directory = tuple(map(fold, old[:-1])) == tuple(map(fold, open_.path[:-1]))
-        before = Action.RENAMED_OLD_NAME if same_directory else Action.REMOVED
-        after = Action.RENAMED_NEW_NAME if same_directory else Action.ADDED
+        before = NotifyAction.RENAMED_OLD_NAME if same_directory else NotifyAction.REMOVED
+        after = NotifyAction.RENAMED_NEW_NAME if same_directory else NotifyAction.ADDED
         self.report(open_.storage, self._name_filter(open_), [(before, old), (after, open_.path)], now)
 
     def modified(self, open_: Open, completion_filter: CompletionFilter, now: float) -> None:
         """Something that these bits of a filter stand for has changed about a file."""
-        self.report(open_.storage, completion_filter, [(Action.MODIFIED, open_.path)], now)
+        self.report(open_.storage, completion_filter, [(NotifyAction.MODIFIED, open_.path)], now)
 
     def stream_added(self, open_: Open, now: float) -> None:
         """A named stream has come into being."""
-        self._report_stream(open_, Action.ADDED_STREAM, CompletionFilter.STREAM_NAME, now)
+        self._report_stream(open_, NotifyAction.ADDED_STREAM, CompletionFilter.STREAM_NAME, now)
 
     def stream_removed(self, open_: Open, now: float) -> None:
         """A named stream has gone."""
-        self._report_stream(open_, Action.REMOVED_STREAM, CompletionFilter.STREAM_NAME, now)
+        self._report_stream(open_, NotifyAction.REMOVED_STREAM, CompletionFilter.STREAM_NAME, now)
 
     def report(
-        self, storage: Storage, completion_filter: int, changes: Sequence[tuple[Action, Path]], now: float
+        self,
+        storage: Storage,
+        completion_filter: int,
+        changes: Sequence[tuple[NotifyAction, Path]],
+        now: float,
     ) -> None:
         """Hand changes that belong together to every watch that sees them."""
         for watch in list(self._watches):
@@ -175,7 +159,9 @@ class ChangeNotifier:
     def _name_filter(open_: Open) -> CompletionFilter:
         return CompletionFilter.DIR_NAME if open_.node.is_directory else CompletionFilter.FILE_NAME
 
-    def _report_stream(self, open_: Open, action: Action, completion_filter: CompletionFilter, now: float) -> None:
+    def _report_stream(
+        self, open_: Open, action: NotifyAction, completion_filter: CompletionFilter, now: float
+    ) -> None:
         if open_.path:
             named = f"{open_.path[-1]}:{open_.stream.name}"
             self.report(open_.storage, completion_filter, [(action, (*open_.path[:-1], named))], now)

@@ -30,7 +30,8 @@ class SentBreak:
 class OplockScheduler:
     """Grants oplocks, sends breaks, and lets them end by acknowledgment, close or time."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._breaking: list[Open] = []
         self._sent: list[SentBreak] = []
 
@@ -41,51 +42,59 @@ class OplockScheduler:
                 return open_
         return None
 
-    def acquire(self, server: Server, open_: Open, requested: OplockLevel) -> None:
+    def acquire(self, open_: Open, requested: OplockLevel) -> None:
         """Acquire the requested oplock, else level II, else none (3.3.5.9 "Oplock Acquisition")."""
         for level in dict.fromkeys((requested, OplockLevel.II)):
-            if level is not OplockLevel.NONE and self._can_grant(server, open_, level):
+            if level is not OplockLevel.NONE and self._can_grant(open_, level):
                 open_.oplock_level, open_.oplock_state = level, OplockState.HELD
                 return
         open_.oplock_level, open_.oplock_state = OplockLevel.NONE, OplockState.NONE
 
-    def _can_grant(self, server: Server, open_: Open, level: OplockLevel) -> bool:
+    def _can_grant(self, open_: Open, level: OplockLevel) -> bool:
         """Tell whether the object store grants a level ([MS-FSA] 2.1.5.18.1)."""
         stream = open_.stream
         if open_.is_directory:
             return False
         others = [other for other in stream.opens if other is not open_]
         if level in EXCLUSIVE_LEVELS:
-            return not any(server.policies.oplock.stands_against_exclusive(other) for other in others)
+            return not any(self._server.policies.oplock.stands_against_exclusive(other) for other in others)
         return stream.locks.is_empty() and self.exclusive_owner(stream) is None
 
-    def start_break(self, server: Server, open_: Open, level: OplockLevel, now: float) -> None:
+    def start_break(self, open_: Open, level: OplockLevel, now: float) -> None:
         """Break an oplock down to `level` (3.3.4.6); a break that is under way is not sent again."""
         if open_.oplock_state is not OplockState.HELD:
             return
         is_level_ii = open_.oplock_level is OplockLevel.II
         open_.break_level = level
         open_.oplock_state = OplockState.BREAKING
-        open_.oplock_timeout = now + server.policies.oplock.break_timeout(open_)
+        open_.oplock_timeout = now + self._server.policies.oplock.break_timeout(open_)
         self._breaking.append(open_)
-        if not self._send(server, open_, (), now):
-            self._fail_to_notify(server, open_, now)
+        if not self._send(open_, (), now):
+            self._fail_to_notify(open_, now)
             return
-        if is_level_ii and not server.policies.oplock.level_ii_break_awaits_acknowledgment():
+        if is_level_ii and not self._server.policies.oplock.level_ii_break_awaits_acknowledgment():
             self.complete(open_, OplockLevel.NONE, now)
 
-    def break_level_ii(self, server: Server, stream: OpenStream, now: float) -> None:
+    def break_level_ii(self, stream: OpenStream, now: float) -> None:
         """Break every level II oplock of the stream to none: its content or its locks are about to change."""
         for open_ in list(stream.opens):
             if open_.oplock_level is OplockLevel.II:
-                self.start_break(server, open_, OplockLevel.NONE, now)
+                self.start_break(open_, OplockLevel.NONE, now)
 
     def complete(self, open_: Open, level: OplockLevel, now: float) -> None:
         """End a break with the level that was acknowledged; whoever waited goes on."""
+        self.settle(open_, level)
+        self.resume_waiters(open_, now)
+
+    def settle(self, open_: Open, level: OplockLevel) -> None:
+        """Set the level a break ends with."""
         open_.oplock_level = level
         open_.oplock_state = OplockState.NONE if level is OplockLevel.NONE else OplockState.HELD
         open_.oplock_timeout = None
         self._forget(open_)
+
+    def resume_waiters(self, open_: Open, now: float) -> None:
+        """Let every request that waits for a break of this stream try again."""
         waiters = list(open_.stream.waiters)
         open_.stream.waiters.clear()
         for resume in waiters:
@@ -94,50 +103,71 @@ class OplockScheduler:
     def next_deadline(self) -> float | None:
         """When the first break counts as acknowledged; None where none is under way."""
         self._breaking = [open_ for open_ in self._breaking if not open_.is_closed]
-        return min((open_.oplock_timeout for open_ in self._breaking if open_.oplock_timeout is not None), default=None)
+        return min(
+            (open_.oplock_timeout for open_ in self._breaking if open_.oplock_timeout is not None),
+            default=None,
+        )
 
-    def tick(self, server: Server, now: float) -> None:
+    def tick(self, now: float) -> None:
         """Acknowledge, in the client's place, every break that is overdue, with level NONE (3.3.6.1)."""
-        del server
         for open_ in list(self._breaking):
             is_due = open_.oplock_timeout is not None and open_.oplock_timeout <= now
             if is_due and not open_.is_closed and open_.oplock_state is OplockState.BREAKING:
                 self.complete(open_, OplockLevel.NONE, now)
 
-    def connection_failed(self, server: Server, connection: Connection, now: float) -> None:
+    def transport_progressed(self, connection: Connection, now: float) -> None:
+        """Forget notifications that the client's transport has acknowledged."""
+        del now
+        self._sent = [
+            sent
+            for sent in self._sent
+            if sent.connection is not connection or connection.bytes_acknowledged < sent.bytes_written
+        ]
+
+    def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
+        """Take a transport that acknowledges nothing for one that failed, once the policy's patience is over."""
+        if self._server.policies.oplock.gives_up_on_transport(now - since):
+            self.connection_failed(connection, now)
+
+    def connection_failed(self, connection: Connection, now: float) -> None:
         """Send again, on another channel, what this connection did not get through to the client (3.3.4.6)."""
         for sent in [sent for sent in self._sent if sent.connection is connection]:
             if sent.open.is_closed or sent.open.oplock_state is not OplockState.BREAKING:
                 self._sent.remove(sent)
                 continue
-            if connection.bytes_acknowledged >= sent.bytes_written or not server.policies.oplock.retries_break():
+            if (
+                connection.bytes_acknowledged >= sent.bytes_written
+                or not self._server.policies.oplock.retries_break()
+            ):
                 continue
             self._sent.remove(sent)
-            self._send(server, sent.open, (connection,), now)
+            self._send(sent.open, (connection,), now)
 
-    def _send(self, server: Server, open_: Open, excluded: Iterable[Connection], now: float) -> bool:
+    def _send(self, open_: Open, excluded: Iterable[Connection], now: float) -> bool:
         """Send the notification on the first connection that works; False where there is none."""
         session = open_.session
         if session is None:
             return False
         avoided = tuple(excluded)
-        for connection in server.policies.oplock.connections_for_break(open_):
+        for connection in self._server.policies.oplock.connections_for_break(open_):
             if not connection.is_open or connection in avoided:
                 continue
             notification = OplockBreakNotification(oplock_level=open_.break_level, file_id=open_.wire_file_id)
             connection.send_unsolicited(
-                notification, session=session if server.policies.oplock.break_names_session() else None, now=now
+                notification,
+                session=session if self._server.policies.oplock.break_names_session() else None,
+                now=now,
             )
             self._sent.append(SentBreak(open_, connection, connection.bytes_written))
             return True
         return False
 
-    def _fail_to_notify(self, server: Server, open_: Open, now: float) -> None:
+    def _fail_to_notify(self, open_: Open, now: float) -> None:
         """No connection is left: the break is complete with NONE, and the open is closed (3.3.4.6)."""
         if open_.is_resilient or open_.is_persistent:
             return
         self.complete(open_, OplockLevel.NONE, now)
-        close_open(server, open_, now)
+        close_open(self._server, open_, now)
 
     def _forget(self, open_: Open) -> None:
         self._breaking = [other for other in self._breaking if other is not open_]

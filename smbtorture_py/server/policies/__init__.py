@@ -8,11 +8,18 @@ from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
+from smbtorture_py.server.policies.create import CreatePolicy
 from smbtorture_py.server.policies.credit import CreditPolicy
+from smbtorture_py.server.policies.directory import DirectoryPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.server.policies.file_control import FileControlPolicy
+from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.ioctl import InterfacePolicy, IoctlPolicy, ValidateNegotiatePolicy
+from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.oplock import OplockPolicy
+from smbtorture_py.server.policies.read_write import ReadWritePolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.server.policies.tree import TreePolicy
@@ -36,3 +43,10 @@ class Policies:
     interface: InterfacePolicy = field(default_factory=InterfacePolicy)
     validate_negotiate: ValidateNegotiatePolicy = field(default_factory=ValidateNegotiatePolicy)
     connection_loss: ConnectionLossPolicy = field(default_factory=ConnectionLossPolicy)
+    create: CreatePolicy = field(default_factory=CreatePolicy)
+    oplock: OplockPolicy = field(default_factory=OplockPolicy)
+    read_write: ReadWritePolicy = field(default_factory=ReadWritePolicy)
+    lock: LockPolicy = field(default_factory=LockPolicy)
+    information: InformationPolicy = field(default_factory=InformationPolicy)
+    directory: DirectoryPolicy = field(default_factory=DirectoryPolicy)
+    file_control: FileControlPolicy = field(default_factory=FileControlPolicy)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from smbtorture_py.server.handlers.fsctl import dfs, network_interface_info, validate_negotiate_info
+from smbtorture_py.server.handlers.fsctl import (
+    dfs,
+    file_control,
+    network_interface_info,
+    server_side_copy,
+    validate_negotiate_info,
+)
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 
 if TYPE_CHECKING:
@@ -20,6 +26,10 @@ FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
     FsctlCode.DFS_GET_REFERRALS_EX: dfs.handle,
     FsctlCode.QUERY_NETWORK_INTERFACE_INFO: network_interface_info.handle,
     FsctlCode.VALIDATE_NEGOTIATE_INFO: validate_negotiate_info.handle,
+    FsctlCode.SRV_REQUEST_RESUME_KEY: server_side_copy.request_resume_key,
+    FsctlCode.SRV_COPYCHUNK: server_side_copy.copy,
+    FsctlCode.SRV_COPYCHUNK_WRITE: server_side_copy.copy,
+    **dict.fromkeys(file_control.CONTROLS, file_control.handle),
 }
-"""By CtlCode; those of files are entered here as well. `request.open` is set for every code that is about a
+"""By CtlCode. `request.open` is set for every code that is about a
 file."""

@@ -1,0 +1,42 @@
+"""CLOSE ([MS-SMB2] 3.3.5.10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from smbtorture_py.server.open import close_open
+from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.server.storage import StorageError
+from smbtorture_py.wire.close import CloseFlags, CloseRequest, CloseResponse
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.server import Server
+
+
+def handle(server: Server, request: Request, now: float) -> Outcome:
+    """Close an open, and tell what became of the file where that was asked for."""
+    body = cast(CloseRequest, request.body)
+    open_ = request.find_open(body.file_id, now)
+    if open_ is None:
+        return Reply(Status.FILE_CLOSED)
+    response = CloseResponse()
+    if body.flags & CloseFlags.POSTQUERY_ATTRIB:
+        try:
+            info = open_.query()
+        except StorageError:
+            # "If the attributes of the file were requested and can be fetched".
+            info = None
+        if info is not None:
+            response = CloseResponse(
+                flags=CloseFlags.POSTQUERY_ATTRIB,
+                creation_time=info.creation_time,
+                last_access_time=info.last_access_time,
+                last_write_time=info.last_write_time,
+                change_time=info.change_time,
+                allocation_size=info.allocation_size,
+                end_of_file=info.end_of_file,
+                file_attributes=info.file_attributes,
+            )
+    close_open(server, open_, now)
+    return Reply(Status.SUCCESS, response)

@@ -1,0 +1,47 @@
+"""OPLOCK_BREAK acknowledgments ([MS-SMB2] 3.3.5.22)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from smbtorture_py.server.open import OplockState
+from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
+    OplockBreakAcknowledgment,
+    OplockBreakResponse,
+)
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.server import Server
+
+
+def handle(server: Server, request: Request, now: float) -> Outcome:
+    """Take an acknowledgment of an oplock break; leases are not granted, so none of them can be breaking."""
+    if isinstance(request.body, LeaseBreakAcknowledgment):
+        # 3.3.5.22.2: no lease with this key is found.
+        return Reply(Status.OBJECT_NAME_NOT_FOUND)
+    body = cast(OplockBreakAcknowledgment, request.body)
+    policy, scheduler = server.policies.oplock, server.oplock_scheduler
+    # 3.3.5.22.1
+    open_ = request.find_open(body.file_id, now)
+    if open_ is None:
+        return Reply(Status.FILE_CLOSED)
+    open_.is_replay_eligible = False
+    if open_.oplock_state is not OplockState.BREAKING:
+        return Reply(policy.not_breaking_status(open_, body.oplock_level))
+    if body.oplock_level == OplockLevel.LEASE:
+        scheduler.complete(open_, OplockLevel.NONE, now)
+        return Reply(policy.lease_level_status())
+    status = policy.level_status(open_.oplock_level, body.oplock_level)
+    if status != Status.SUCCESS:
+        scheduler.complete(open_, OplockLevel.NONE, now)
+        return Reply(status)
+    level = policy.level_of_acknowledgment(open_, OplockLevel(body.oplock_level))
+    reply = Reply(Status.SUCCESS, OplockBreakResponse(oplock_level=level, file_id=open_.wire_file_id))
+    # The acknowledgment is answered before what waited for it.
+    reply.after = lambda later: scheduler.resume_waiters(open_, later)
+    scheduler.settle(open_, level)
+    return reply

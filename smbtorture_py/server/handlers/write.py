@@ -1,0 +1,65 @@
+"""WRITE ([MS-SMB2] 3.3.5.13, [MS-FSA] 2.1.5.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.server.storage import StorageError
+from smbtorture_py.wire.change_notify import CompletionFilter
+from smbtorture_py.wire.create import CreateOptions
+from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.write import WriteFlags, WriteRequest, WriteResponse
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.server import Server
+
+
+def handle(server: Server, request: Request, now: float) -> Outcome:
+    """Write to a file."""
+    body = cast(WriteRequest, request.body)
+    connection, policies = request.connection, server.policies
+    policy = policies.read_write
+    open_ = request.find_open(body.file_id, now)
+    if open_ is None:
+        return Reply(Status.FILE_CLOSED)
+    open_.is_replay_eligible = False
+    content = open_.stream.content
+    if content is None:
+        return Reply(policy.directory_status())
+    for status in (
+        policy.write_access_status(open_, body.offset, body.length, content.size),
+        policy.write_size_status(connection, body.length),
+        policy.channel_status(connection, body.channel),
+        policy.data_offset_status(body.data_offset),
+        Status.INVALID_PARAMETER if len(body.data) < body.length else Status.SUCCESS,
+        policies.message.payload_status(connection, request.header, body.length),
+        policy.range_status(body.offset, body.length),
+    ):
+        if status != Status.SUCCESS:
+            return Reply(status)
+    if body.flags & WriteFlags.WRITE_THROUGH and policy.write_through_needs_unbuffered_open(connection):
+        is_unbuffered = open_.create_options & CreateOptions.NO_INTERMEDIATE_BUFFERING
+        is_write_unbuffered = body.flags & WriteFlags.WRITE_UNBUFFERED and not policy.ignores_unbuffered(
+            connection
+        )
+        if not is_unbuffered and not is_write_unbuffered:
+            return Reply(Status.INVALID_PARAMETER)
+    if policies.lock.checks_access() and open_.stream.locks.conflicts_with_access(
+        open_, body.offset, body.length, write=True
+    ):
+        return Reply(policy.lock_conflict_status())
+    if body.length:
+        server.oplock_scheduler.break_level_ii(open_.stream, now)
+        try:
+            grows = body.offset + body.length > content.size
+            content.write(body.offset, body.data)
+            if body.flags & WriteFlags.WRITE_THROUGH:
+                content.flush()
+            open_.note_write(now)
+        except StorageError as error:
+            return Reply(error.status)
+        open_.current_byte_offset = body.offset + body.length
+        changed = CompletionFilter.LAST_WRITE | (CompletionFilter.SIZE if grows else CompletionFilter.NONE)
+        server.change_notifier.modified(open_, changed, now)
+    return Reply(Status.SUCCESS, WriteResponse(count=body.length))
