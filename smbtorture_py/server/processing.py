@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from smbtorture_py.server import verification
-from smbtorture_py.server.handlers import HANDLERS, Needs, cancel
+from smbtorture_py.server.dispatch import HANDLERS, Needs
+from smbtorture_py.server.handlers import cancel
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.header import Command
 

@@ -96,6 +96,8 @@ def _process_contexts(
 ) -> Status:
     """Process the contexts of a 3.1.1 client and collect those of the answer."""
     connection, policy = request.connection, request.connection.server.policies.negotiate
+    if not policy.contexts_are_readable(request.findings):
+        return Status.INVALID_PARAMETER
     status = policy.contexts_status(received)
     if status != Status.SUCCESS:
         return status

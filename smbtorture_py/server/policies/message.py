@@ -21,7 +21,12 @@ _BULK: Final = frozenset(
         Command.QUERY_INFO, Command.SET_INFO,
     }
 )  # fmt: skip
-_STRUCTURAL: Final = ("StructureSize",)
+_STRUCTURAL: Final = frozenset(
+    {
+        "StructureSize", "SecurityBuffer", "Path", "Name", "FileName", "CreateContexts", "Data", "Dialects",
+        "Input", "InputBuffer", "Buffer", "Locks",
+    }
+)  # fmt: skip
 """Fields whose findings make a request malformed; other oddities are for the handlers to judge."""
 _HEADROOM: Final = 256
 _CREDIT_SIZE: Final = 65536
@@ -93,7 +98,7 @@ class MessagePolicy:
         """Whether a request does not have the structure of its command (3.3.5.2.6)."""
         if isinstance(request.body, Malformed):
             return True
-        return any(finding.field.startswith(_STRUCTURAL) for finding in request.findings)
+        return any(finding.field in _STRUCTURAL for finding in request.findings)
 
     def malformed_status(self, request: Request) -> Status:
         """What a request that does not have its structure fails with (3.3.5.2.6)."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from smbtorture_py.server.config import ServerConfig
+from smbtorture_py.wire.codec import Findings
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
     Cipher,
@@ -30,6 +31,9 @@ DIALECTS: Final = (
 )  # fmt: skip
 _SALT_SIZE: Final = 32
 _SMALL_MAXIMUM: Final = 65536
+_LIST_FIELDS: Final = frozenset(
+    {"NegotiateContextOffset", "NegotiateContextCount", "NegotiateContext", "DataLength"}
+)
 _ONCE: Final = (
     ContextType.ENCRYPTION_CAPABILITIES, ContextType.COMPRESSION_CAPABILITIES,
     ContextType.RDMA_TRANSFORM_CAPABILITIES, ContextType.SIGNING_CAPABILITIES,
@@ -184,6 +188,10 @@ class NegotiatePolicy:
         return 0
 
     # The contexts of 3.1.1: what is wrong with a list of them.
+
+    def contexts_are_readable(self, findings: Findings) -> bool:
+        """Whether offset, count and lengths of the list lead to contexts; else INVALID_PARAMETER (3.3.5.2.6)."""
+        return not any(finding.field in _LIST_FIELDS for finding in findings)
 
     def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:
         """SUCCESS, or what a list fails with where a context is missing or repeated (3.3.5.4)."""
