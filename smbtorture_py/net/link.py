@@ -49,6 +49,7 @@ class Link(Generic[C_co]):
         self._replay_due = False
         self._plain_to_send: list[bytes] = []
         self._frame_received = 0
+        self._end_recorded = False
         self.faults = LinkFaults(self)
         """Everything that can be done to this connection from the client's side."""
         self.event(EventKind.CONNECTED, "")
@@ -116,8 +117,7 @@ class Link(Generic[C_co]):
 
     def connection_lost(self, how: Closed, now: float) -> None:
         """Pass on to the core."""
-        if how is not Closed.LOCAL:
-            self._ending(f"lost: {how.name}")
+        self._ending(f"lost: {how.name}")
         self.closed = how
         self.core.connection_lost(how, now)
 
@@ -236,7 +236,8 @@ class Link(Generic[C_co]):
         )
 
     def _ending(self, detail: str) -> None:
-        if self._taps and self.open:
+        if self._taps and not self._end_recorded:
+            self._end_recorded = True
             if self._cutter.inside and (piece := self._cutter.take()):
                 self._record_frame(Flow.RECEIVED, piece)
             self.event(EventKind.CLOSED, detail)

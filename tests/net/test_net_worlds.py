@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -104,6 +105,9 @@ def test_the_server_aborts(bench: Bench) -> None:
     bench.serving(link).transport.abort()
     assert bench.until(lambda: bool(link.core.lost))
     assert link.core.lost == [Closed.RESET]
+    assert link.closed is Closed.RESET
+    end = bench.capture.records[-1]
+    assert isinstance(end, CapturedEvent) and (end.kind, end.detail) == (EventKind.CLOSED, "lost: RESET")
 
 
 def test_half_close_still_gets_the_answers_under_way(bench: Bench) -> None:
@@ -366,4 +370,42 @@ def test_several_real_addresses_and_an_orderly_end() -> None:
     assert [link.core.lost for link in links] == [[Closed.FIN], [Closed.FIN]]
     with pytest.raises(Unreachable):
         world.connect(server.addresses[0], Recorder)
+    world.close()
+
+
+def test_a_signal_ends_a_server_that_waits() -> None:
+    world = RealWorld(4)
+    server = TcpServer(world, EchoService(), [Address("127.0.0.1", 0)])
+    before = signal.signal(signal.SIGALRM, lambda number, frame: server.stop())
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        server.serve()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        world.close()
+
+
+def test_one_address_that_fails_leaves_no_listener() -> None:
+    world = RealWorld(4)
+    taken = world.listen(Address("127.0.0.1", 0), EchoService())
+    free = Address("127.0.0.2", taken.address.port)
+    with pytest.raises(OSError, match="use"):
+        TcpServer(world, EchoService(), [free, taken.address])
+    with pytest.raises(Unreachable, match="refused"):
+        world.connect(free, Recorder)
+    world.close()
+
+
+def test_ipv6_loopback() -> None:
+    world = RealWorld(4)
+    try:
+        listener = world.listen(Address("::1", 0), EchoService())
+    except OSError as error:
+        world.close()
+        pytest.skip(f"no IPv6 loopback here: {error}")
+    link = world.connect(listener.address, Recorder, source="::1")
+    link.core.send(b"six")
+    assert world.run_until(lambda: link.core.frames == [b"six"], world.now + 5)
+    assert str(link.remote) == f"[::1]:{listener.address.port}"
     world.close()
