@@ -29,7 +29,6 @@ CHANNEL_SEQUENCE_MODULUS: Final = 0x10000
 class SendOptions(TypedDict, total=False):
     """How a request is sent; see `Connection.submit`."""
 
-    command: int
     flags: HeaderFlags
     credit_charge: int
     credit_request: int

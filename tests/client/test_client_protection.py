@@ -72,7 +72,7 @@ def test_signing_can_be_forced_and_left_out() -> None:
 def test_tree_connect_is_signed_on_3_1_1_although_signing_is_not_required() -> None:
     server = FakeServer()
     session = server.ready()
-    session.submit(UnknownBody(data=b""), command=Command.TREE_CONNECT)
+    server.connection.submit(UnknownBody(data=b""), session=session, command=Command.TREE_CONNECT)
     assert server.is_signed_right(server.request())
 
 
