@@ -205,7 +205,6 @@ def _succeed(
     # The channel.
     connection.session_table[session.session_id] = session
     channel = session.channel_list.find(connection)
-    is_new_channel = connection.is_3x and channel is None
     if channel is None:
         channel = Channel(connection, b"")
         session.channel_list.add(channel)
@@ -227,7 +226,7 @@ def _succeed(
         channel.signing_key = server.key_deriver.channel_signing_key(
             connection.dialect, server.key_deriver.session_key(accepted.session_key), preauth
         )
-    elif is_new_channel:
+    elif policies.session.channel_takes_session_key(is_new=is_new):
         channel.signing_key = session.signing_key
     connection.preauth_session_table.pop(session.session_id, None)
     # Encryption of the session.

@@ -138,6 +138,14 @@ class SessionPolicy:
         del session
         return False
 
+    def channel_takes_session_key(self, *, is_new: bool) -> bool:
+        """Whether a SESSION_SETUP without BINDING sets Channel.SigningKey to Session.SigningKey (3.3.5.5.3).
+
+        Erratum 12: the text says so for re-authentications too, which would overwrite the key of a bound
+        channel.
+        """
+        return is_new
+
     def constrained_after(self, session: Session) -> bool:
         """ConstrainedConnection after a success: FALSE unless the session is anonymous (3.3.5.5.3)."""
         return session.is_anonymous
