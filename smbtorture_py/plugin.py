@@ -1,7 +1,7 @@
 """The pytest plugin: cases become items, outcomes become reports, a run becomes records and an exit code.
 
-It does nothing in a session that has no case. With xdist the controller starts the target once, hands it to the
-workers, and is the only writer of records.
+It does nothing in a session that has no case. With xdist the controller starts the target once, hands it to
+the workers, and is the only writer of records.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pytest
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.net.entropy import fresh_seed
+from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import ResultRecord, from_json, to_json
-from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.runs import (
     RECORDS,
     Executor,
@@ -56,8 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"(default: {DEFAULT_TARGET})",
     )
     group.addoption("--seed", type=int, metavar="N", help="seed of names, entropy and the simulated network")
-    group.addoption("--records", type=Path, metavar="FILE", help=f"records (default: reports/latest/{RECORDS})")
-    group.addoption("--case", action="append", default=[], metavar="ID", help="only this case, or case/variant")
+    group.addoption(
+        "--records", type=Path, metavar="FILE", help=f"records (default: reports/latest/{RECORDS})"
+    )
+    group.addoption(
+        "--case", action="append", default=[], metavar="ID", help="only this case, or case/variant"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -134,7 +138,11 @@ def _shape(report: pytest.TestReport, result: ResultRecord) -> None:
     if result.verdict is Verdict.OK:
         if result.outcome not in _GREEN:
             report.outcome = "skipped"
-            report.longrepr = (report.location[0], (report.location[1] or 0) + 1, f"{result.outcome}: {reason}")
+            report.longrepr = (
+                report.location[0],
+                (report.location[1] or 0) + 1,
+                f"{result.outcome}: {reason}",
+            )
         return
     if result.verdict in (Verdict.KNOWN, Verdict.FLAKY):
         report.outcome = "skipped"
@@ -174,10 +182,14 @@ class _Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Leave the plan where the controller finds it; every worker has the same, the first one writes it."""
+        """Leave the plan where the controller finds it; every worker has the same, the first one
+        writes it.
+        """
         if self._input["workerid"] == "gw0":
             catalogue = shipped()
-            lines = [to_json(case_record(one.case, one.variant, catalogue)) for one in case_items(session.items)]
+            lines = [
+                to_json(case_record(one.case, one.variant, catalogue)) for one in case_items(session.items)
+            ]
             path = Path(self._input[PLAN])
             partial = path.with_suffix(".partial")
             partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -300,7 +312,9 @@ class _Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary by area."""
         if self._ledger is not None and self._ledger.planned:
-            print_summary(self._ledger.gathered(None), self._ledger.options.records, terminalreporter.write_line)
+            print_summary(
+                self._ledger.gathered(None), self._ledger.options.records, terminalreporter.write_line
+            )
 
 
 def _options(config: pytest.Config) -> RunOptions:

@@ -1,4 +1,6 @@
-"""One run from start to end: the target, the plan, the records, the exit code. The pytest plugin is its front end."""
+"""One run from start to end: the target, the plan, the records, the exit code. The pytest plugin is its front
+end.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,14 @@ from smbtorture_py.results.expectations import (
 )
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import CaseRecord, EndRecord, ResultRecord, RunRecord, RunRecords, from_json
+from smbtorture_py.results.records import (
+    CaseRecord,
+    EndRecord,
+    ResultRecord,
+    RunRecord,
+    RunRecords,
+    from_json,
+)
 from smbtorture_py.results.store import RecordWriter
 from smbtorture_py.results.verdict import NEUTRAL, exit_code, judge
 from smbtorture_py.targets.bench import Bench, Handover, bench_from
@@ -125,7 +134,8 @@ class Executor:
             return self._judged(
                 ResultRecord(
                     case=case.id, variant=variant.id, outcome=Outcome.BLOCKED, verdict=Verdict.ERROR,
-                    reason=reason, lacking=(PERMISSION,), requirement=case.requirements[0], worker=self.worker,
+                    reason=reason, lacking=(PERMISSION,), requirement=case.requirements[0],
+                    worker=self.worker,
                 )
             )  # fmt: skip
         with self.bench.place(self.options.seed) as (world, target):
@@ -230,13 +240,17 @@ class Ledger:
         return RunRecords(self._run, list(self.planned.values()), list(self.results.values()), end)
 
     def finish(self) -> RunRecords | None:
-        """Write the end (unless the run was interrupted), JUnit and summary; None where nothing was planned."""
+        """Write the end (unless the run was interrupted), JUnit and summary; None where nothing
+        was planned.
+        """
         if self._writer is None:
             return None
         end: EndRecord | None = None
         if not self.interrupted:
             counts = Counter(result.outcome.value for result in self.results.values())
-            end = EndRecord(finished=timestamp(), counts=dict(sorted(counts.items())), exit_code=int(self.code()))
+            end = EndRecord(
+                finished=timestamp(), counts=dict(sorted(counts.items())), exit_code=int(self.code())
+            )
             self._writer.write(end)
         self._writer.close()
         records = self.gathered(end)
@@ -245,9 +259,7 @@ class Ledger:
         return records
 
 
-def expectation_problems(
-    expectations: Expectations, cases: Sequence[Case], catalogue: Catalogue
-) -> None:
+def expectation_problems(expectations: Expectations, cases: Sequence[Case], catalogue: Catalogue) -> None:
     """Raise ConfigurationError for unknown, expired or unusable expectations, given every case there is."""
     known = {(case.id, variant.id) for case in cases for variant in case.variants}
     requirements = {requirement.id for requirement in catalogue}

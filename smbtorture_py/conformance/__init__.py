@@ -1,4 +1,4 @@
 """Cases, checks, the lab a case works in, and the catalogue of requirements.
 
-A suite imports its vocabulary from here: `from smbtorture_py.conformance import SMB3, Lab, case, check`.
+A suite takes `case` from `.case`, `check` from `.checks`, `Lab` from `.lab` and what it needs from `.needs`.
 """

@@ -111,7 +111,9 @@ class Answer:
         return self
 
     def wait_pending(self, within: float | None = None) -> bool:
-        """Wait until the server says that the request is pending (or answers it); tell whether it is pending."""
+        """Wait until the server says that the request is pending (or answers it); tell whether it
+        is pending.
+        """
         self.lab.wait(lambda: self.exchange.is_pending or self.exchange.done, within)
         return self.exchange.is_pending
 

@@ -196,7 +196,9 @@ class Check:
         judge(subject.lab, what, actual, behaviours, requirement)
 
     def alive(self, session: LabSession) -> None:
-        """Check that every channel of the session that the case has not ended itself still answers an ECHO."""
+        """Check that every channel of the session that the case has not ended itself still
+        answers an ECHO.
+        """
         for channel in session.must_be_alive:
             answer = channel.echo(session)
             judge(

@@ -243,7 +243,9 @@ class Lab:
         answer.waited += self.world.now - start
 
     def drive(self, procedure: Procedure[T], within: float | None = None) -> Running[T]:
-        """Run a procedure of the client core to its end, or until one of its answers does not come in time."""
+        """Run a procedure of the client core to its end, or until one of its answers does not
+        come in time.
+        """
         running = Running(procedure)
         while not running.advance():
             if not self.wait(lambda: running.exchange.done, within):
@@ -383,7 +385,9 @@ class LabConnection:
 
     @property
     def faults(self) -> LinkFaults:
-        """What can be done to the transport; the connection then no longer counts as one that must be alive."""
+        """What can be done to the transport; the connection then no longer counts as one that
+        must be alive.
+        """
         self.ended_on_purpose = True
         return self.link.faults
 
@@ -461,7 +465,9 @@ class LabConnection:
         command: int = AUTO,
         **sending: Unpack[Sending],
     ) -> Answer:
-        """Send any body; what is not said is done as a correct client does it (see client Connection.submit)."""
+        """Send any body; what is not said is done as a correct client does it (see client
+        Connection.submit).
+        """
         options, _, within, wait = _split(sending)
         options.pop("connection", None)
         used = session or (tree.session if tree is not None else None)
@@ -570,7 +576,9 @@ class LabSession:
         connection: LabConnection | None = None,
         **logon: Unpack[Logon],
     ) -> LabConnection:
-        """Bind one more connection, to another address where there is one; blocks the case where that fails."""
+        """Bind one more connection, to another address where there is one; blocks the case where
+        that fails.
+        """
         used = connection or self.lab.connect(address, dialect=self.core.connection.dialect)
         used.bind(self, **logon).required()
         return used

@@ -16,7 +16,9 @@ _SKIPPED: Final = frozenset({Outcome.BLOCKED, Outcome.NOT_APPLICABLE})
 
 
 def write_junit(records: RunRecords, path: Path) -> None:
-    """Write one test suite for each area and one test case for each case and variant; what is missing is an error."""
+    """Write one test suite for each area and one test case for each case and variant; what is missing is an
+    error.
+    """
     final = records.final
     areas: dict[str, list[CaseRecord]] = defaultdict(list)
     for case in records.cases:
@@ -28,7 +30,9 @@ def write_junit(records: RunRecords, path: Path) -> None:
         seconds = 0.0
         for case in cases:
             result = final.get(case.key)
-            element = ElementTree.SubElement(suite, "testcase", classname=case.case, name=case.variant or case.case)
+            element = ElementTree.SubElement(
+                suite, "testcase", classname=case.case, name=case.variant or case.case
+            )
             element.set("time", f"{result.duration:.3f}" if result is not None else "0")
             seconds += result.duration if result is not None else 0
             kind = _add(element, result)
@@ -48,7 +52,9 @@ def _add(element: ElementTree.Element, result: ResultRecord | None) -> str:
         ElementTree.SubElement(element, "error", message="no result: the run was cut off")
         return "errors"
     text = _clean(f"{result.reason}\n{result.reproduce}".strip())
-    message = _clean(f"{result.outcome}: {result.reason.splitlines()[0] if result.reason else result.verdict}")
+    message = _clean(
+        f"{result.outcome}: {result.reason.splitlines()[0] if result.reason else result.verdict}"
+    )
     if result.verdict is Verdict.ERROR:
         ElementTree.SubElement(element, "error", message=message).text = text
         return "errors"

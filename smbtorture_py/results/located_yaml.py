@@ -76,7 +76,9 @@ class LocatedDocument:
             ) from None
 
     def _existing(self, location: Sequence[str | int]) -> list[str | int]:
-        """Drop the names pydantic puts between keys for alternatives and tags, keep a missing key at the end."""
+        """Drop the names pydantic puts between keys for alternatives and tags, keep a missing key
+        at the end.
+        """
         node, kept = self.data, list[str | int]()
         for index, part in enumerate(location):
             if isinstance(node, CommentedMap | CommentedSeq):

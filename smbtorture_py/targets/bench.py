@@ -1,4 +1,6 @@
-"""Benches: where a case gets its world and its target from, in this process or handed over from another one."""
+"""Benches: where a case gets its world and its target from, in this process or handed over from
+another one.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ REMOTE: Final = "tcp"
 
 
 class Bench(Protocol):
-    """A target that is up; `target` describes it (an in-process one has its addresses only inside `place`)."""
+    """A target that is up; `target` describes it (an in-process one has its addresses only inside
+    `place`).
+    """
 
     @property
     def target(self) -> Target:

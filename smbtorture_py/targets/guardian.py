@@ -25,7 +25,9 @@ POLL: Final = 0.5
 
 
 def add_address(address: str) -> bool:
-    """Give the loopback interface an address; tell whether it was new. Raises OSError when it cannot be done."""
+    """Give the loopback interface an address; tell whether it was new. Raises OSError when it
+    cannot be done.
+    """
     found = subprocess.run(
         ["ip", "-o", "addr", "show", "dev", "lo"], capture_output=True, text=True, check=False
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, describe
-from smbtorture_py.conformance.lab import Lab, LabConnection, Offering
+from smbtorture_py.conformance.lab import PATIENCE, Lab, LabConnection, Offering
 from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.conformance.target import Target
 from smbtorture_py.net.core import Unreachable
 from smbtorture_py.net.reactor import RealWorld
+from smbtorture_py.net.world import World
 from smbtorture_py.targets.errors import TargetUnreachable
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
@@ -48,16 +48,17 @@ class Probe:
     interfaces_status: str = ""
 
 
-def probe(target: Target) -> Probe:
-    """Look at a server; raises TargetUnreachable where nobody listens, or whoever listens does not speak SMB
-    2.
+def probe(target: Target, world: World | None = None) -> Probe:
+    """Look at a server, over TCP unless a world is given; raises TargetUnreachable where nobody listens, or
+    whoever listens does not speak SMB 2.
     """
-    world = RealWorld(0)
+    used = RealWorld(0) if world is None else world
     try:
         case = Case("probe.target", _nothing, (), (), None, False, (Variant(),))
-        return _probe(Lab(case=case, variant=Variant(), world=world, target=target, catalogue=Catalogue([])))
+        return _probe(Lab(case=case, variant=Variant(), world=used, target=target, catalogue=Catalogue([])))
     finally:
-        world.close()
+        if world is None:
+            used.close()
 
 
 def _nothing(_lab: Lab) -> None:
@@ -99,10 +100,12 @@ def _greet(lab: Lab) -> LabConnection:
         answer = connection.negotiate()
         if answer.arrived and connection.dialect:
             continue
-        what = {
-            NO_ANSWER: f"is silent: no answer to NEGOTIATE within {answer.waited or lab.seconds(10):g} s",
-            DISCONNECT: "closes the connection on NEGOTIATE: not an SMB 2 server?",
-        }.get(answer.actual, f"answers NEGOTIATE with {describe(answer.actual)}: not an SMB 2 server?")  # type: ignore[call-overload]
+        if answer.actual is NO_ANSWER:
+            what = f"is silent: no answer to NEGOTIATE within {lab.seconds(PATIENCE):g} s"
+        elif answer.actual is DISCONNECT:
+            what = "closes the connection on NEGOTIATE: not an SMB 2 server?"
+        else:
+            what = f"answers NEGOTIATE with {describe(answer.actual)}: not an SMB 2 server?"
         raise TargetUnreachable(f"target {lab.target.name}: {address}: {what}")
     return lab.connections[0]
 
@@ -131,14 +134,14 @@ def _of_contexts(lab: Lab) -> set[Capability]:
 
 
 def _log_on(lab: Lab, connection: LabConnection, found: Probe) -> None:
-    answer = connection.session_setup()
-    found.logon = describe(answer.actual)
-    _attempt(lambda: _list_interfaces(answer.session.interfaces(), found), found)
-
-
-def _list_interfaces(interfaces: object, found: Probe) -> None:
-    assert isinstance(interfaces, list)
-    found.interfaces_status = "SUCCESS"
+    try:
+        answer = connection.session_setup()
+        found.logon = describe(answer.actual)
+        interfaces = answer.session.interfaces()
+    except Blocked as stop:
+        found.interfaces_status = str(stop)
+        return
+    found.interfaces_status = describe(Status.SUCCESS)
     found.interfaces = [
         {
             "index": one.if_index,
@@ -148,10 +151,3 @@ def _list_interfaces(interfaces: object, found: Probe) -> None:
         }
         for one in interfaces
     ]
-
-
-def _attempt(step: Callable[[], None], found: Probe) -> None:
-    try:
-        step()
-    except Blocked as stop:
-        found.interfaces_status = str(stop)

@@ -72,7 +72,9 @@ class ReferenceSetup:
     second_user: Account
 
     def server(self, addresses: tuple[Address, ...], entropy: Entropy, now: float) -> Server:
-        """Return a new server with empty shares; raises KeyError for a policy or defect that does not exist."""
+        """Return a new server with empty shares; raises KeyError for a policy or defect that does
+        not exist.
+        """
         users = (self.user, self.second_user)
         accounts = Accounts(
             [ServerAccount.with_password(one.user, one.password) for one in users],

@@ -23,7 +23,9 @@ from smbtorture_py.targets.samba import PrivateSamba
 
 @dataclass(slots=True)
 class Started:
-    """A target that is up, until `stop` is called; `probe` says what it shows (None for the bundled server)."""
+    """A target that is up, until `stop` is called; `probe` says what it shows (None for the
+    bundled server).
+    """
 
     bench: Bench
     stop: Callable[[], None]

@@ -27,7 +27,9 @@ def test_a_single_dialect_is_chosen(lab: Lab, dialect: Dialect) -> None:
 
 @case("negotiate.highest-dialect", requirements=["SMB2-3.3.5.4-04"], needs=[SMB2_1, SMB3])
 def test_the_highest_common_dialect_is_chosen(lab: Lab) -> None:
-    """Whatever the order, and with duplicates and unknown values among them, the highest common dialect is chosen."""
+    """Whatever the order, and with duplicates and unknown values among them, the highest common dialect is
+    chosen.
+    """
     highest = lab.connect(dialects=ALL).dialect
     odd = [Dialect.SMB_2_1, highest, UNKNOWN, Dialect.SMB_2_0_2, highest, Dialect.SMB_2_1]
     answer = lab.open_connection().negotiate(dialects=odd)

@@ -1,0 +1,354 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+import click
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from smbtorture_py import __version__
+from smbtorture_py.conformance.case import Case
+from smbtorture_py.conformance.catalogue import shipped
+from smbtorture_py.conformance.collection import collect
+from smbtorture_py.conformance.target import Account
+from smbtorture_py.net.core import Address
+from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.located_yaml import ConfigurationError
+from smbtorture_py.server.config import Encryption
+from smbtorture_py.server.defects import DEFECTS
+from smbtorture_py.server.policies.products import POLICIES
+from smbtorture_py.serving import ServeOptions, ShareOption, serve
+from smbtorture_py.targets.errors import TargetError, TargetUnreachable
+from smbtorture_py.targets.model import find_targets_file, parse_address, select
+from smbtorture_py.targets.probe import Probe, probe
+from smbtorture_py.targets.start import start
+from smbtorture_py.wire.negotiate import Dialect
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PLUGIN: Final = "smbtorture_py.plugin"
+SUITES: Final = "suites"
+DIALECTS: Final = {
+    "2.0.2": Dialect.SMB_2_0_2,
+    "2.1": Dialect.SMB_2_1,
+    "3.0": Dialect.SMB_3_0,
+    "3.0.2": Dialect.SMB_3_0_2,
+    "3.1.1": Dialect.SMB_3_1_1,
+}
+
+
+def _plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what is wrong outside of us into one clear text and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (ConfigurationError, TargetError) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(ExitCode.USAGE)
+        except TargetUnreachable as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(ExitCode.UNREACHABLE)
+
+    return run
+
+
+class _Group(click.Group):
+    """A group whose usage errors exit with our code for them."""
+
+    def main(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+        """Run; a usage error is 4 and an interruption 2."""
+        kwargs["standalone_mode"] = False
+        try:
+            result = super().main(*args, **kwargs)  # type: ignore[call-overload]
+        except click.ClickException as error:
+            error.show()
+            sys.exit(ExitCode.USAGE)
+        except click.Abort:
+            sys.exit(ExitCode.INCOMPLETE)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__)
+def main() -> None:
+    """Test any SMB 3 server for conformance, deepest in multichannel."""
+
+
+@main.command("serve")
+@click.option("--listen", multiple=True, metavar="ADDR:PORT", help="Default: 127.0.0.1:4450.")
+@click.option("--user", "users", multiple=True, metavar="NAME", help="A user who may log on.")
+@click.option(
+    "--password-env", "variables", multiple=True, metavar="VAR",
+    help="Environment variable with the user's password: one for each --user, in their order.",
+)  # fmt: skip
+@click.option(
+    "--share", "shares", multiple=True, metavar="NAME=memory|DIR",
+    help="A share; `,encrypted` and `,read-only` may follow.",
+)  # fmt: skip
+@click.option("--policy", type=click.Choice(sorted(POLICIES)), default="specification", show_default=True)
+@click.option("--defect", "defects", multiple=True, metavar="ID", help="Be wrong on purpose; see `defects`.")
+@click.option("--min-dialect", type=click.Choice(list(DIALECTS)), default="2.0.2", show_default=True)
+@click.option("--max-dialect", type=click.Choice(list(DIALECTS)), default="3.1.1", show_default=True)
+@click.option("--signing", type=click.Choice(["enabled", "required"]), default="enabled", show_default=True)
+@click.option(
+    "--encryption", type=click.Choice([one.value for one in Encryption]), default="enabled", show_default=True
+)
+@click.option("--multichannel/--no-multichannel", default=True, show_default=True)
+@click.option("--guest/--no-guest", default=False, show_default=True, help="Strangers become the guest.")
+@click.option("--anonymous/--no-anonymous", default=True, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), help="Makes ids and keys reproducible.")
+@_plainly
+def serve_command(
+    listen: tuple[str, ...],
+    users: tuple[str, ...],
+    variables: tuple[str, ...],
+    shares: tuple[str, ...],
+    policy: str,
+    defects: tuple[str, ...],
+    min_dialect: str,
+    max_dialect: str,
+    signing: str,
+    encryption: str,
+    multichannel: bool,
+    guest: bool,
+    anonymous: bool,
+    seed: int | None,
+) -> None:
+    """Serve files from memory or from folders, with the reference server, until SIGTERM.
+
+    Prints one line that starts with `ready` once it accepts connections.
+    """
+    if DIALECTS[min_dialect] > DIALECTS[max_dialect]:
+        raise click.BadParameter(f"{min_dialect} is above {max_dialect}", param_hint="--min-dialect")
+    serve(
+        ServeOptions(
+            listen=tuple(_listen_address(text) for text in listen or ("127.0.0.1:4450",)),
+            users=_users(users, variables),
+            shares=tuple(_share(text) for text in shares or ("share=memory",)),
+            policy=policy,
+            defects=defects,
+            minimum_dialect=DIALECTS[min_dialect],
+            maximum_dialect=DIALECTS[max_dialect],
+            require_signing=signing == "required",
+            encryption=Encryption(encryption),
+            multichannel=multichannel,
+            guest=guest,
+            anonymous=anonymous,
+            seed=seed,
+        ),
+        lambda line: print(line, flush=True),  # noqa: T201  # the one line that scripts wait for
+    )
+
+
+def _listen_address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if port != "0":
+        try:
+            address = parse_address(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--listen") from None
+        host = address.host
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not an IP address and a port", param_hint="--listen") from None
+    return Address(host.strip("[]"), 0 if port == "0" else parse_address(text).port)
+
+
+def _users(names: tuple[str, ...], variables: tuple[str, ...]) -> tuple[Account, ...]:
+    if len(names) != len(variables):
+        raise click.UsageError(f"--user is given {len(names)} times, --password-env {len(variables)} times")
+    accounts = []
+    for name, variable in zip(names, variables, strict=True):
+        password = os.environ.get(variable)
+        if password is None:
+            raise click.UsageError(f"the environment variable {variable} is not set (password of {name})")
+        accounts.append(Account(name, password))
+    return tuple(accounts)
+
+
+def _share(text: str) -> ShareOption:
+    name, equals, rest = text.partition("=")
+    where, *flags = rest.split(",")
+    unknown = [flag for flag in flags if flag not in ("encrypted", "read-only")]
+    if not name or not equals or not where or unknown:
+        raise click.BadParameter(f"{text!r} is not NAME=memory or NAME=DIR", param_hint="--share")
+    return ShareOption(name, where, encrypted="encrypted" in flags, read_only="read-only" in flags)
+
+
+@main.command("run")
+@click.argument("target")
+@click.option("-k", "expression", metavar="EXPR", help="Only cases whose names match, as pytest's -k.")
+@click.option("--case", "cases", multiple=True, metavar="ID", help="Only this case, or case/variant.")
+@click.option("-n", "workers", metavar="N", help="Run on N processes.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of names, entropy and network.")
+@click.option("--records", type=click.Path(path_type=Path), metavar="FILE", help="Where the records go.")
+@click.option("-v", "--verbose", is_flag=True, help="One line for each case.")
+@_plainly
+def run_command(
+    target: str,
+    expression: str | None,
+    cases: tuple[str, ...],
+    workers: str | None,
+    seed: int | None,
+    records: Path | None,
+    verbose: bool,
+) -> int:
+    """Run the shipped suites against TARGET, a name of targets.yaml.
+
+    reference@POLICY chooses another policy of the bundled server, reference+DEFECT makes it wrong on purpose.
+    """
+    spec = find_spec(SUITES)
+    if spec is None or not spec.submodule_search_locations:
+        raise TargetError("the package `suites` is not installed")
+    select(target, find_targets_file(Path.cwd()))
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    arguments = [str(folder), "--target", target, "--rootdir", str(folder.parent), "-p", "no:cacheprovider"]
+    arguments += ["-v"] if verbose else ["-q"]
+    if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
+        arguments += ["-p", PLUGIN]
+    for option, value in (("-k", expression), ("-n", workers), ("--seed", seed), ("--records", records)):
+        if value is not None:
+            arguments += [option, str(value)]
+    for case in cases:
+        arguments += ["--case", case]
+    return int(pytest.main(arguments))
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_plainly
+def list_command(as_json: bool) -> None:
+    """List the shipped cases."""
+    cases = _cases()
+    if as_json:
+        click.echo(json.dumps([_case_document(case) for case in cases], indent=1))
+        return
+    table = Table("case", "variants", "what", title=f"{len(cases)} cases")
+    for case in cases:
+        table.add_row(case.id, str(len(case.variants)), case.sentence)
+    Console().print(table)
+
+
+@main.command("defects")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_plainly
+def defects_command(as_json: bool) -> None:
+    """List the defects that the bundled server can be given: --target reference+ID."""
+    found = [
+        {"id": one.id, "sentence": one.sentence, "breaks": list(one.breaks), "origin": one.origin}
+        for one in DEFECTS.values()
+    ]
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    table = Table("defect", "what", "breaks", "origin", title=f"{len(found)} defects")
+    for one in DEFECTS.values():
+        table.add_row(one.id, one.sentence, ", ".join(one.breaks), one.origin)
+    Console().print(table)
+
+
+@main.command("probe")
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_plainly
+def probe_command(target: str, as_json: bool) -> None:
+    """Show what TARGET really offers."""
+    started = start(select(target, find_targets_file(Path.cwd())), 0, os.environ)
+    try:
+        found = started.probe
+        if found is None:
+            with started.bench.place(0) as (world, placed):
+                found = probe(placed, world)
+        described = started.bench.target
+        document = _probe_document(found) | {
+            "target": described.name,
+            "product": described.product,
+            "version": described.version,
+            "addresses": [str(address) for address in described.addresses],
+            "declared": sorted(described.capabilities),
+        }
+    finally:
+        started.stop()
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    table = Table("what", "value", title=f"{described.name}: {described.product} {described.version}")
+    for key, value in document.items():
+        table.add_row(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    Console().print(table)
+
+
+@main.command("explain")
+@click.argument("case_id", metavar="CASE")
+@_plainly
+def explain_command(case_id: str) -> None:
+    """Say what CASE does, what it rests on, and which defects break what it checks."""
+    wanted = case_id.partition("/")[0]
+    case = next((one for one in _cases() if one.id == wanted), None)
+    if case is None:
+        raise click.UsageError(f"there is no case {wanted!r}; `smbtorture-py list` shows all")
+    click.echo(f"{case.id}: {case.sentence}")
+    click.echo(f"  written in {case.module}.{case.function.__name__}")
+    if case.needs:
+        click.echo(f"  needs {', '.join(need.label for need in case.needs)}")
+    if case.disturbs is not None:
+        click.echo(f"  disturbs others: {case.disturbs}")
+    if case.variants[0].id:
+        click.echo(f"  variants: {', '.join(variant.id for variant in case.variants)}")
+    catalogue = shipped()
+    for identifier in case.requirements:
+        requirement = catalogue[identifier]
+        click.echo(f"  {identifier} [{requirement.level}] MS-SMB2 {requirement.section}")
+        click.echo(f"    when  {requirement.condition}")
+        click.echo(f"    then  {requirement.outcome}")
+        for product, deviation in requirement.deviations.items():
+            click.echo(f"    {product}: {deviation}")
+    breaking = [one for one in DEFECTS.values() if set(one.breaks) & set(case.requirements)]
+    for defect in breaking:
+        click.echo(f"  defect {defect.id}: {defect.sentence}")
+
+
+def _cases() -> list[Case]:
+    try:
+        return collect(SUITES)
+    except ImportError as error:
+        raise TargetError(f"the suites cannot be imported: {error}") from None
+
+
+def _case_document(case: Case) -> dict[str, object]:
+    return {
+        "id": case.id,
+        "area": case.area,
+        "sentence": case.sentence,
+        "requirements": list(case.requirements),
+        "needs": [need.label for need in case.needs],
+        "disturbs": None if case.disturbs is None else case.disturbs.value,
+        "slow": case.slow,
+        "variants": [variant.id for variant in case.variants],
+        "location": f"{case.module}.{case.function.__name__}",
+    }
+
+
+def _probe_document(found: Probe) -> dict[str, object]:
+    return asdict(found) | {"capabilities": sorted(found.capabilities)}
+
+
+if __name__ == "__main__":
+    main()
