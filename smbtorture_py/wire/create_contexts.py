@@ -456,13 +456,14 @@ class SvhdxOpenDeviceContext(Structure, CreateContextPayload):
     """
 
     NAME = SVHDX_OPEN_DEVICE_CONTEXT
-    SIZES = (164,)
-    LAYOUT = struct.Struct("<IB3s16sIQH126s")
+    SIZES = (168,)
+    LAYOUT = struct.Struct("<IB3s16sIIQH126s")
 
     version: int = 1
     has_initiator_id: int = 0
     reserved: bytes = bytes(3)
     initiator_id: bytes = _GUID
+    flags: int = 0
     originator_flags: int = OriginatorFlags.VHDMP
     open_request_id: int = 0
     initiator_host_name_length: int = 0
@@ -475,13 +476,14 @@ class SvhdxOpenDeviceContextV2(Structure, CreateContextPayload):
     disk."""
 
     NAME = SVHDX_OPEN_DEVICE_CONTEXT
-    SIZES = (188,)
-    LAYOUT = struct.Struct("<IB3s16sIQH126sIIIIQ")
+    SIZES = (192,)
+    LAYOUT = struct.Struct("<IB3s16sIIQH126sIIIIQ")
 
     version: int = 2
     has_initiator_id: int = 0
     reserved: bytes = bytes(3)
     initiator_id: bytes = _GUID
+    flags: int = 0
     originator_flags: int = OriginatorFlags.VHDMP
     open_request_id: int = 0
     initiator_host_name_length: int = 0
