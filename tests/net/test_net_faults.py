@@ -39,7 +39,8 @@ def test_the_server_notices_as_expected(bench: Bench, fault: FaultKind) -> None:
     acknowledged = server.acknowledged_count
     link.faults.apply(fault)
     if EXPECTED[fault] is FaultClass.AT_ONCE:
-        assert bench.until(lambda: bool(server.lost), 0.9)
+        assert bench.until(lambda: bool(server.lost))
+        assert not server.stuck_calls
         assert server.lost == [Closed.RESET if fault is FaultKind.RESET else Closed.FIN]
         return
     bench.world.run_for(0.05)
@@ -48,7 +49,7 @@ def test_the_server_notices_as_expected(bench: Bench, fault: FaultKind) -> None:
     size = 8_000_000 if fault is FaultKind.PLUG else 100
     server.transport.write((bytes(size),))
     if EXPECTED[fault] is FaultClass.AT_NEXT_SEND:
-        assert bench.until(lambda: bool(server.lost), 0.9)
+        assert bench.until(lambda: bool(server.lost))
         assert server.lost == [Closed.RESET]
     elif EXPECTED[fault] is FaultClass.TIMERS:
         assert bench.until(lambda: server.acknowledged_count == acknowledged + size)
@@ -80,9 +81,16 @@ def test_positions(bench: Bench, fault: FaultKind, position: Position) -> None:
     link.faults.arm(fault, position, keep=30)
     link.core.send(request)
     executed = position in (Position.AFTER_EXECUTION, Position.INSIDE_RESPONSE)
+    at_once = EXPECTED[fault] is FaultClass.AT_ONCE
     if executed:
         assert bench.until(lambda: request in server.frames)
-    bench.world.run_for(0.05)
+    if at_once:
+        assert bench.until(lambda: bool(server.lost and link.core.lost))
+    elif position is Position.INSIDE_REQUEST:
+        assert bench.until(lambda: server.bytes_received > 14)
+    elif position is Position.INSIDE_RESPONSE:
+        assert bench.until(lambda: link.core.bytes_received > before)
+    bench.world.run_for(0.03)
     assert server.frames[1:] == ([request] if executed else [])
     if position is Position.INSIDE_REQUEST:
         # A reset may overtake bytes that nobody has read yet.
@@ -92,9 +100,7 @@ def test_positions(bench: Bench, fault: FaultKind, position: Position) -> None:
         assert arrived == 30
     elif fault is not FaultKind.HALF_CLOSE:
         assert arrived == 0
-    if EXPECTED[fault] is FaultClass.AT_ONCE:
-        assert server.lost and link.core.lost
-    else:
+    if not at_once:
         assert not server.lost or fault is FaultKind.FORGET
 
 
