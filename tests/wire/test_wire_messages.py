@@ -291,8 +291,10 @@ def test_a_set_next_command_goes_out_and_the_padding_stays() -> None:
     assert sum(map(len, encoded[0])) % 8 == 0
 
 
-def test_an_unaligned_chain_survives() -> None:
+@pytest.mark.parametrize("name", ["a", "ab", "abc"])
+def test_an_unaligned_chain_survives(name: str) -> None:
     messages = chain()
+    messages[0].body = CreateRequest(name=name)
     size = HEADER_SIZE + len(messages[0].body.encode())
     assert size % 8
     messages[0].header.next_command = size
