@@ -125,7 +125,9 @@ class Connection:
     def register_async(self, request: Request, on_cancel: OnCancel) -> Outcome:
         """Give the request an AsyncId and list it (3.3.4.2); a refusal where resources are constrained."""
         policies = self.server.policies
-        if not policies.asynchronous.may_pend(self) or not policies.compound.may_pend(request):
+        if not policies.compound.may_pend(request):
+            return Reply(policies.compound.may_not_pend_status())
+        if not policies.asynchronous.may_pend(self):
             return Reply(Status.INSUFFICIENT_RESOURCES)
         request.async_id = policies.asynchronous.new_async_id(self)
         request.on_cancel = on_cancel

@@ -55,20 +55,20 @@ def transmit(connection: Connection, parts: Sequence[Buffer]) -> None:
 
 def _encode(connection: Connection, response: Response, *, is_first: bool, is_last: bool) -> list[Buffer]:
     """The bytes of one response, signed where it must be, padded where another follows."""
-    request, reply = response.request, response.reply
+    reply = response.reply
     header = _header(connection, response, is_first=is_first)
     body = _error_response(reply) if reply.body is None else reply.body
     parts: list[Buffer] = [b"", *body.parts()]
     size = HEADER_SIZE + sum(map(len, parts))
+    padded = align(size, _ALIGNMENT)
     if not is_last:
-        padded = align(size, _ALIGNMENT)
-        parts.append(bytes(padded - size))
         header.next_command = padded
+    if not is_last or (not is_first and connection.server.policies.compound.pads_last()):
+        parts.append(bytes(padded - size))
     _sign(connection, response, header, parts)
     parts[0] = header.encode()
     if reply.on_encoded is not None:
         reply.on_encoded(parts)
-    del request
     return parts
 
 

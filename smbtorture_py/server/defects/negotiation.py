@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @defect(
     "multi-channel-advertised-unasked",
     replaces=NegotiatePolicy.advertises_multi_channel,
-    breaks=["SMB2-3.3.5.4-14"],
+    breaks=["SMB2-3.3.5.4-09"],
     origin="plausible: capabilities answered from the configuration alone",
 )
 def _multi_channel_advertised_unasked(

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.wire.header import Command, HeaderFlags
-from smbtorture_py.wire.status import Status, is_error
+from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.request import Request
 
 _ALIGNMENT: Final = 8
+_SEVERITY_SHIFT: Final = 30
+_SEVERITY_ERROR: Final = 3
 NEEDS_FILE_ID: Final = frozenset(
     {
         Command.CLOSE, Command.FLUSH, Command.READ, Command.WRITE, Command.LOCK, Command.IOCTL,
@@ -52,14 +54,26 @@ class CompoundPolicy:
         return Status.INVALID_HANDLE
 
     def inherits_failure(self, previous: Request, status: Status) -> bool:
-        """Whether a member that needs a FileId fails like its predecessor did (SHOULD, 3.3.5.2.7.2)."""
+        """Whether a member that needs a FileId fails like its predecessor did (SHOULD, 3.3.5.2.7.2).
+
+        Erratum 13: a status of severity warning, like NO_MORE_FILES at the end of a listing, is not taken for
+        a failure:
+        the CLOSE that follows would not close.
+        """
         del previous
-        return is_error(status)
+        return status >> _SEVERITY_SHIFT == _SEVERITY_ERROR
 
     def may_pend(self, request: Request) -> bool:
-        """Whether this member may go asynchronous; else it fails with INSUFFICIENT_RESOURCES (MAY,
-        3.3.5.2.7)."""
+        """Whether this member may go asynchronous (MAY, 3.3.5.2.7)."""
         del request
+        return True
+
+    def may_not_pend_status(self) -> Status:
+        """What a member fails with that may not go asynchronous (3.3.5.2.7)."""
+        return Status.INTERNAL_ERROR
+
+    def pads_last(self) -> bool:
+        """Whether the last response of several is padded to 8 bytes as well (SHOULD, 3.3.4.1.3)."""
         return True
 
     def responses_are_compounded(self) -> bool:

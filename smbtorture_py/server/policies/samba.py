@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.policies.bind import BindPolicy
-from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
-from smbtorture_py.server.policies.windows import signing_algorithm_mismatch
+from smbtorture_py.server.policies.windows import WindowsCompoundPolicy, signing_algorithm_mismatch
 from smbtorture_py.wire.negotiate_contexts import ContextType
 from smbtorture_py.wire.status import Status
 
@@ -41,18 +40,8 @@ class SambaBindPolicy(BindPolicy):
         return Status.ACCESS_DENIED
 
 
-class SambaCompoundPolicy(CompoundPolicy):
-    """Compounds as Samba does."""
-
-    def misaligned_ends_connection(self, offset: int) -> bool:
-        """A misaligned member is processed."""
-        del offset
-        return False
-
-    def mixed_status(self, requests: Sequence[Request]) -> Status:
-        """Styles may be mixed."""
-        del requests
-        return Status.SUCCESS
+class SambaCompoundPolicy(WindowsCompoundPolicy):
+    """Compounds as Samba does: as Windows."""
 
 
 class SambaNegotiatePolicy(NegotiatePolicy):

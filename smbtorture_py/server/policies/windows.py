@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.status import Status
 
@@ -59,6 +60,18 @@ class WindowsCompoundPolicy(CompoundPolicy):
         """Styles may be mixed (note 268)."""
         del requests
         return Status.SUCCESS
+
+    def inherits_failure(self, previous: Request, status: Status) -> bool:
+        """Only a file that could not be opened fails the requests that need it."""
+        return super().inherits_failure(previous, status) and previous.open is None
+
+    def may_pend(self, request: Request) -> bool:
+        """Only the last member, or a CREATE that breaks an oplock, may wait (note 266)."""
+        return request is request.chain.requests[-1] or request.command == Command.CREATE
+
+    def pads_last(self) -> bool:
+        """The last response is not padded."""
+        return False
 
 
 class WindowsEncryptionPolicy(EncryptionPolicy):
