@@ -13,7 +13,9 @@ Clock: TypeAlias = Callable[[], float]
 """-> now, in Unix seconds: for what the application starts on its own, between two callbacks of the
 transport."""
 
-DEFAULT_CREDIT_TARGET: Final = 64
+DEFAULT_CREDIT_TARGET: Final = 256
+"""Enough for one request of 16 MiB, more than any server's maximum."""
+
 DEFAULT_MAX_FRAME: Final = 0xFFFFFF
 
 

@@ -73,6 +73,9 @@ class Connection:
     """By MessageId; a list, because a case may use one MessageId twice: answers go to the oldest."""
 
     sequence_window: CommandSequenceWindow = field(default_factory=CommandSequenceWindow)
+    credits_requested: int = 0
+    """The sum of CreditRequest over the requests that no response has come for."""
+
     gss_negotiate_token: bytes = b""
     max_transact_size: int = 0x10000
     max_read_size: int = 0x10000
@@ -230,6 +233,8 @@ class Connection:
                 exchange.lost = self.lost
         elif not sending.transmit(self, chain):
             self.waiting.append(chain)
+            if not self.outstanding_requests:
+                chain[0].illegal.append("waits for MessageIds that no outstanding request will bring")
         return chain
 
     def cancel(

@@ -38,6 +38,9 @@ class Exchange:
     credit_charge: int = 1
     """MessageIds the request uses, at least 1 (0 for CANCEL)."""
 
+    credits_requested: int = 0
+    """CreditRequest on the wire, as long as no response has brought credits."""
+
     fixed_message_id: int | None = None
     """The MessageId the caller asked for; None: the lowest available."""
 

@@ -140,6 +140,8 @@ def _message(
         _verify_protection(connection, exchange, message, raw, now)
     # 3.2.5.1.4 Granting Message Credits
     connection.sequence_window.grant(header.credits)
+    connection.credits_requested -= exchange.credits_requested
+    exchange.credits_requested = 0
     # 3.2.5.1.5 Handling Asynchronous Responses
     _verify_async(connection, exchange, message, now)
     if is_interim:

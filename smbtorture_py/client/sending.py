@@ -85,7 +85,7 @@ def prepare(connection: Connection, submission: Submission, *, related: bool = F
         command,
         flags=flags,
         credit_charge=charge,
-        credits=auto(submission.credit_request, _credit_request(connection, used)),
+        credits=submission.credit_request,
         session_id=auto(submission.session_id, session.session_id if session else 0),
         tree_id=auto(submission.tree_id, tree.tree_connect_id if tree else 0),
     )
@@ -111,11 +111,13 @@ def prepare(connection: Connection, submission: Submission, *, related: bool = F
     return exchange
 
 
-def _credit_request(connection: Connection, used: int) -> int:
-    """Return CreditRequest: what this request uses, and what is missing to the target ([MS-SMB2]
+def _credit_request(connection: Connection) -> int:
+    """Return CreditRequest: what is missing to the target, once all that was asked for has come ([MS-SMB2]
     3.2.4.1.2)."""
-    missing = connection.config.credit_target - (connection.sequence_window.credits - used)
-    return min(max(used, missing, 1), MAX_CREDITS_IN_A_HEADER)
+    coming = connection.sequence_window.credits + connection.credits_requested
+    needs = [sum(exchange.credit_charge for exchange in chain) for chain in connection.waiting]
+    target = max(connection.config.credit_target, *needs) if needs else connection.config.credit_target
+    return min(max(target - coming, 1), MAX_CREDITS_IN_A_HEADER)
 
 
 def _note_illegal_sizes(connection: Connection, exchange: Exchange) -> None:
@@ -161,10 +163,15 @@ def transmit(connection: Connection, chain: Sequence[Exchange]) -> bool:
 
 
 def _decide(connection: Connection, exchange: Exchange) -> None:
-    """Settle the signature, then apply the tamper points before encoding."""
+    """Settle credits and signature, then apply the tamper points before encoding."""
     tamper = exchange.tamper or _NO_TAMPER
     exchange.signed = _signs(connection, exchange)
     header = exchange.request.header
+    if header.credits is AUTO:
+        header.credits = _credit_request(connection)
+    if exchange.expects_response:
+        exchange.credits_requested = header.credits
+        connection.credits_requested += header.credits
     if exchange.signed:
         header.flags |= HeaderFlags.SIGNED
     if tamper.header is not None:

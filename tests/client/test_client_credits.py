@@ -193,3 +193,11 @@ def test_cancel_uses_no_credit(server: FakeServer) -> None:
     assert (header.message_id, header.credits, header.credit_charge) == (exchange.message_id, 0, 0)
     server.answer(server.seen[-2], ReadResponse(data=b"x"))
     assert exchange.done
+
+
+def test_a_request_that_no_answer_can_help_says_so(server: FakeServer) -> None:
+    exchange = server.connection.submit(ReadRequest(length=5000 * 65536))
+    assert not exchange.sent
+    assert exchange.illegal[-1] == "waits for MessageIds that no outstanding request will bring"
+    server.connection.echo()
+    assert server.requests()[-1].header.credits >= 5000 - server.connection.credits - 1
