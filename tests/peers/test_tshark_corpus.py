@@ -51,6 +51,7 @@ from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest, LockRes
 from smbtorture_py.wire.logoff import LogoffRequest, LogoffResponse
 from smbtorture_py.wire.message import Message, command_of, encode_chain
 from smbtorture_py.wire.negotiate import NegotiateRequest, NegotiateResponse
+from smbtorture_py.wire.negotiate_contexts import CompressionAlgorithm
 from smbtorture_py.wire.notification import ServerToClientNotification
 from smbtorture_py.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -66,6 +67,14 @@ from smbtorture_py.wire.read import ReadRequest, ReadResponse
 from smbtorture_py.wire.session_setup import SessionSetupRequest, SessionSetupResponse
 from smbtorture_py.wire.set_info import SetInfoRequest, SetInfoResponse
 from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.transform import (
+    ChainedPayload,
+    CompressionFlags,
+    CompressionTransformChained,
+    CompressionTransformUnchained,
+    PatternPayloadV1,
+    TransformHeader,
+)
 from smbtorture_py.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
 from smbtorture_py.wire.tree_disconnect import TreeDisconnectRequest, TreeDisconnectResponse
 from smbtorture_py.wire.write import WriteRequest, WriteResponse
@@ -345,14 +354,19 @@ def corpus(found: list[Exchange]) -> tuple[bytes, list[tuple[str, Command]]]:
                 answered += len(data)
             else:
                 sent += len(data)
+    return pcap(packets), expected
+
+
+def pcap(packets: list[bytes]) -> bytes:
+    """A capture file of IP packets."""
     out = bytearray(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, LINKTYPE_RAW))
     for number, data in enumerate(packets):
         out += struct.pack("<IIII", 1_767_225_600, number, len(data), len(data)) + data
-    return bytes(out), expected
+    return bytes(out)
 
 
-def dissect(data: bytes, expected: list[tuple[str, Command]], folder: Path) -> dict[str, str]:
-    """Let tshark read a capture; return what is wrong with which exchange."""
+def read_fields(data: bytes, columns: list[str], folder: Path) -> list[str]:
+    """Let tshark read a capture; return a line for each TCP segment with data, columns separated by bars."""
     tshark = shutil.which("tshark")
     if tshark is None:
         if os.environ.get("SMBTORTURE_PEERS") == "require":
@@ -360,11 +374,18 @@ def dissect(data: bytes, expected: list[tuple[str, Command]], folder: Path) -> d
         pytest.skip("tshark is not installed")
     capture = folder / "corpus.pcap"
     capture.write_bytes(data)
-    columns = ["smb2.cmd", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message"]
     command = [tshark, "-r", str(capture), "-Y", "tcp.len > 0", "-T", "fields", "-E", "separator=|"]
     command += [part for name in columns for part in ("-e", name)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    lines = output.splitlines()
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=120
+    ).stdout.splitlines()
+
+
+def dissect(data: bytes, expected: list[tuple[str, Command]], folder: Path) -> dict[str, str]:
+    """Let tshark read a capture; return what is wrong with which exchange."""
+    lines = read_fields(
+        data, ["smb2.cmd", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message"], folder
+    )
     assert len(lines) == len(expected)
     problems: dict[str, str] = {}
     for (name, wanted), line in zip(expected, lines, strict=True):
@@ -399,3 +420,43 @@ def test_tshark_notices_a_payload_that_is_too_short(tmp_path: Path) -> None:
     short = CreateContext(cc.APP_INSTANCE_VERSION, b"short")
     broken = Exchange("broken", CreateRequest(name="x", contexts=[short]))
     assert set(dissect(*corpus([broken]), tmp_path)) == {"broken"}
+
+
+def test_tshark_reads_transforms_and_compounds(tmp_path: Path) -> None:
+    related = HeaderFlags.RELATED_OPERATIONS
+    chain = [
+        Message(Header(Command.CREATE, 1, session_id=7, tree_id=9), CreateRequest(name="x")),
+        Message(
+            Header(Command.QUERY_INFO, 2, related, session_id=7, tree_id=9), QueryInfoRequest(file_id=FILE)
+        ),
+        Message(Header(Command.CLOSE, 3, related, session_id=7, tree_id=9), CloseRequest(file_id=FILE)),
+    ]
+    frames = [
+        b"".join(part for parts in encode_chain(chain) for part in parts),
+        TransformHeader(7, bytes(range(12)), 80, signature=GUID).encode() + bytes(80),
+        CompressionTransformUnchained(100, CompressionAlgorithm.LZ77, b"", bytes(50)).encode(),
+        CompressionTransformChained(
+            96,
+            [
+                ChainedPayload(CompressionAlgorithm.NONE, bytes(64), None, CompressionFlags.CHAINED),
+                ChainedPayload(
+                    CompressionAlgorithm.PATTERN_V1, PatternPayloadV1(0x41, repetitions=32).encode()
+                ),
+            ],
+        ).encode(),
+    ]
+    packets = [
+        packet(
+            20000 + index, struct.pack(">I", len(data)) + data,
+            from_server=False, sequence=1, acknowledged=1, flags=0x18,
+        )
+        for index, data in enumerate(frames)
+    ]  # fmt: skip
+    transform, compressed = "smb2.header.transform.", "smb2.header.comp_transform."
+    columns = ["smb2.cmd", transform + "msg_size", transform + "signature", compressed + "original_size"]
+    columns += [compressed + "comp_alg", compressed + "offset", "_ws.malformed"]
+    lines = read_fields(pcap(packets), columns, tmp_path)
+    assert lines[0] == "5,16,6||||||"
+    assert lines[1] == f"|80|{GUID.hex()}||||"
+    assert lines[2] == "|||100|0x0002|0x00000000|"
+    assert lines[3].startswith("|||96|0x0000,0x0004|")
