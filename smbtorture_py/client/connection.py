@@ -183,7 +183,9 @@ class Connection:
         where session or
         share ask for it. What is set goes out as it is; what is illegal about it is noted in
         `Exchange.illegal`.
-        `command` is for bodies that have no command of their own. A request with a `message_id` never waits.
+        `command` is for bodies that have no command of their own. A request with a `message_id` never
+        waits. Raises
+        ValueError for a body without a command and for a frame of more than 0xFFFFFF bytes.
         """
         return self.submit_compound(
             [

@@ -168,6 +168,11 @@ def _unsolicited(connection: Connection, message: Message, decrypted: bool, now:
             Rule.UNSOLICITED_COMMAND, f"unsolicited message with command {message.header.command:#x}", now
         )
         return
+    if (
+        message.header.command == Command.SERVER_TO_CLIENT_NOTIFICATION
+        and not connection.supports_notifications
+    ):
+        connection.violate(Rule.UNSOLICITED_COMMAND, "a notification, but none were negotiated", now)
     connection.notifications.append(Notification(connection, message, now, decrypted))
 
 

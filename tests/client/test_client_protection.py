@@ -24,6 +24,7 @@ from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, H
 from smbtorture_py.wire.logoff import LogoffResponse
 from smbtorture_py.wire.message import Message, UnknownBody, encode_chain
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.notification import ServerToClientNotification
 from smbtorture_py.wire.oplock_break import OplockBreakNotification
 from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
@@ -446,6 +447,19 @@ def test_a_break_is_kept_as_a_notification() -> None:
     assert notification.body.file_id == FileId(3, 4)
     assert notification.received_at == server.now
     assert rules(server) == []
+
+
+def test_a_notification_that_was_not_negotiated_is_kept_and_recorded() -> None:
+    server, _ = signing()
+    flags = HeaderFlags.SERVER_TO_REDIR
+    header = Header(Command.SERVER_TO_CLIENT_NOTIFICATION, MESSAGE_ID_UNSOLICITED, flags)
+    message = b"".join(encode_chain([Message(header, ServerToClientNotification())])[0])
+    server.send(message)
+    assert rules(server) == [Rule.UNSOLICITED_COMMAND]
+    server.connection.supports_notifications = True
+    server.send(message)
+    assert rules(server) == [Rule.UNSOLICITED_COMMAND]
+    assert len(server.connection.notifications) == 2
 
 
 # Connections and sessions that end
