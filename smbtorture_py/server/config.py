@@ -109,6 +109,8 @@ class ServerConfig:
     """Requests one connection may have pending; one more fails with INSUFFICIENT_RESOURCES."""
     session_timeout: float | None = None
     """Seconds after which a session expires and must be authenticated again; None for never."""
+    unauthenticated_timeout: float | None = 300.0
+    """Seconds after which a connection without any session is dropped ([MS-SMB2] 3.3.6.3); None for never."""
     server_guid: bytes = bytes(range(16))
     netbios_name: str = "REFERENCE"
     dns_domain: str = "reference.test"

@@ -8,5 +8,3 @@ NEGOTIATE_DIALECT_NONE: Final = 0xFFFF
 """Connection.NegotiateDialect before any negotiate (3.3.5.1)."""
 MAX_UNNEGOTIATED: Final = 68 * 1024
 """Bytes of the longest message before sizes are negotiated, and without multi-credit (3.3.5.2)."""
-MAX_FRAME: Final = 0xFFFFFF
-"""Bytes of the longest frame Direct TCP can announce (2.1)."""

@@ -10,7 +10,6 @@ from smbtorture_py.server import timers
 from smbtorture_py.server.composition import compose
 from smbtorture_py.server.config import IPC_SHARE, ServerConfig, ShareConfig
 from smbtorture_py.server.connection import Connection
-from smbtorture_py.server.limits import MAX_FRAME
 from smbtorture_py.server.parts import Parts
 from smbtorture_py.server.policies import Policies
 from smbtorture_py.server.session import Session
@@ -121,8 +120,9 @@ class Server:
             client_address=remote,
             creation_time=now,
             command_sequence_window=self.parts.command_sequence_window(),
-            reader=FrameReader(MAX_FRAME),
+            reader=FrameReader(),
         )
+        connection.reader.max_length = self.policies.message.maximum_frame(connection)
         self.connection_list.append(connection)
         return connection
 

@@ -19,15 +19,21 @@ def next_deadline(server: Server) -> float | None:
         for session in server.global_session_table.values()
         if session.state is SessionState.VALID and session.expiration_time is not None
     ]
+    idle_deadline = server.policies.connection_loss.idle_deadline
+    deadlines += [due for one in server.connection_list if (due := idle_deadline(one)) is not None]
     deadlines += [due for source in server.deadline_sources if (due := source.next_deadline()) is not None]
     return min(deadlines, default=None)
 
 
 def run_due(server: Server, now: float) -> None:
-    """Expire sessions (3.3.6.3) and run what else is due."""
+    """Expire sessions, drop connections without any (3.3.6.3), and run what else is due."""
     for session in list(server.global_session_table.values()):
         if server.policies.session.expires(session, now):
             session.state = SessionState.EXPIRED
+    for connection in list(server.connection_list):
+        idle = server.policies.connection_loss.idle_deadline(connection)
+        if idle is not None and idle <= now:
+            connection.disconnect(now)
     for source in list(server.deadline_sources):
         source.tick(now)
 

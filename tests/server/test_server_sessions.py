@@ -626,6 +626,29 @@ def test_bytes_that_are_no_frame_end_the_connection() -> None:
     assert peer.is_closed
 
 
+def test_an_announced_length_is_judged_before_anything_is_kept() -> None:
+    peer = Peer(make_server())
+    peer.connection.data_received(b"\0\xff\xff\xff" + bytes(1000), NOW)
+    assert peer.is_closed
+    assert peer.connection.reader.pending <= 4 + 1000
+    peer = Peer(make_server())
+    peer.negotiate()
+    peer.connection.data_received(b"\0\x80\x10\x00", NOW)
+    assert peer.is_closed
+
+
+def test_a_connection_without_a_session_is_dropped_in_the_end() -> None:
+    server = make_server(unauthenticated_timeout=30.0)
+    idle, used = Peer(server), logged_on(server)
+    assert server.next_deadline() == NOW + 30
+    server.tick(NOW + 29)
+    assert not idle.is_closed
+    server.tick(NOW + 30)
+    assert idle.is_closed
+    assert not used.is_closed
+    assert server.next_deadline() is None
+
+
 def test_every_cut_of_a_request_is_survived() -> None:
     server = make_server()
     good = Peer(server)

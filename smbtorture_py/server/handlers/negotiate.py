@@ -69,6 +69,7 @@ def build_response(connection: Connection, dialect: int, now: float) -> Negotiat
     connection.max_transact_size = policy.max_transact_size(connection)
     connection.max_read_size = policy.max_read_size(connection)
     connection.max_write_size = policy.max_write_size(connection)
+    connection.reader.max_length = connection.server.policies.message.maximum_frame(connection)
     return NegotiateResponse(
         security_mode=policy.security_mode(connection),
         dialect_revision=dialect,

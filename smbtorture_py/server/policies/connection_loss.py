@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.open import OplockState
+from smbtorture_py.server.session import SessionState
 from smbtorture_py.wire.create import OplockLevel
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ class ConnectionLossPolicy:
     def open_survives_logoff(self, open_: Open) -> bool:
         """Whether an open is kept for a reconnect when its session logs off (3.3.5.6)."""
         return open_.is_resilient or open_.is_durable
+
+    def idle_deadline(self, connection: Connection) -> float | None:
+        """When a connection that nobody has authenticated on is dropped (3.3.6.3); None for never."""
+        timeout = connection.server.config.unauthenticated_timeout
+        if timeout is None:
+            return None
+        sessions = connection.session_table.values()
+        if any(session.state is not SessionState.IN_PROGRESS for session in sessions):
+            return None
+        return connection.creation_time + timeout
 
     def forgets_client(self, connection: Connection) -> bool:
         """Whether the entry of GlobalClientTable goes with the client's last connection (MAY)."""

@@ -10,6 +10,7 @@ from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.message import Malformed
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.transform import TRANSFORM_HEADER_SIZE
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -47,6 +48,10 @@ class MessagePolicy:
         """
         largest = max(connection.max_transact_size, connection.max_read_size, connection.max_write_size)
         return largest + _HEADROOM if largest else MAX_UNNEGOTIATED
+
+    def maximum_frame(self, connection: Connection) -> int:
+        """Bytes of the longest frame that is taken off the transport: a longer one is not even buffered."""
+        return max(self.maximum_length(connection), MAX_UNNEGOTIATED) + TRANSFORM_HEADER_SIZE
 
     def length_ends_connection(self, connection: Connection, length: int) -> bool:
         """Whether a whole message of this length, compound or not, is too long for the connection
