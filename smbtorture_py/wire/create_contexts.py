@@ -70,6 +70,7 @@ class CreateContext:
         if len(entry) < _HEADER.size:
             return cls(b"", next=int.from_bytes(entry[:4], "little"), image=bytes(entry))
         following, name_offset, name_length, reserved, data_offset, data_length = _HEADER.unpack_from(entry)
+        raw = bytes(entry)
         if name_offset < _HEADER.size or name_offset + name_length > len(entry):
             findings.append(
                 Finding(
@@ -83,8 +84,8 @@ class CreateContext:
                 )
             )
         context = cls(
-            bytes(entry[name_offset : name_offset + name_length]),
-            bytes(entry[data_offset : data_offset + data_length]),
+            raw[name_offset : name_offset + name_length],
+            raw[data_offset : data_offset + data_length],
             following,
             name_offset,
             name_length,
@@ -95,12 +96,15 @@ class CreateContext:
         end = name_end = name_offset + name_length
         if data_length:
             end = data_offset + data_length
-            data_fits = data_offset == align(name_end, _ALIGNMENT) and not any(entry[name_end:data_offset])
+            data_fits = data_offset == align(name_end, _ALIGNMENT) and (
+                data_offset == name_end or not any(raw[name_end:data_offset])
+            )
         else:
             data_fits = not data_offset
         size = end if last else align(end, _ALIGNMENT)
-        if name_offset != _HEADER.size or not data_fits or len(entry) != size or any(entry[end:]):
-            context.image = bytes(entry)
+        fits = len(entry) == size and (size == end or not any(raw[end:]))
+        if name_offset != _HEADER.size or not data_fits or not fits:
+            context.image = raw
         return context
 
 
