@@ -409,3 +409,15 @@ def test_signing_required_by_the_client_is_told_to_the_server() -> None:
     for seen in server.seen:
         assert isinstance(seen.body, NegotiateRequest | SessionSetupRequest)
         assert seen.body.security_mode == SecurityMode.SIGNING_REQUIRED
+
+
+def test_a_second_bind_of_a_channel_is_signed_with_the_sessions_key() -> None:
+    first, second = two()
+    session = first.connection.session_table[SESSION_ID]
+    second.logon(to=session, key=b"another gss key!")
+    second.logon(to=session, fail_at=0)
+    seen = second.seen[-1]
+    assert second.is_signed_right(seen, first.session_signing_key)
+    assert not second.is_signed_right(seen)
+    assert len(session.channel_list) == 2
+    assert rules(second) == []
