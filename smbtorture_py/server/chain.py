@@ -131,5 +131,7 @@ class Chain:
         found = session.open_table.get(wanted.volatile)
         if found is None or found.durable_file_id != wanted.persistent:
             return None
+        if not self.connection.server.policies.create.is_open_of_request(found, request):
+            return None
         request.open = found
         return found

@@ -34,9 +34,11 @@ class OplockState(Enum):
 
 @dataclass(slots=True)
 class LocalOpen:
-    """Open.LocalOpen: which stream of which file."""
+    """Open.LocalOpen: which stream of which file, and the access that the storage was opened with."""
 
     stream: OpenStream
+    granted_access: int = 0
+    """Without the FILE_READ_DATA that 3.3.5.9 adds to Open.GrantedAccess for FILE_EXECUTE."""
 
     @property
     def file(self) -> OpenFile:

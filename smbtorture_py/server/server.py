@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smbtorture_py.server import timers
 from smbtorture_py.server.composition import compose
@@ -22,7 +22,6 @@ from smbtorture_py.wire.tree_connect import ShareType
 if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
 
-_SESSION_ID_SIZE: Final = 8
 
 
 @dataclass(slots=True)
@@ -143,7 +142,7 @@ class Server:
     def new_session_id(self) -> int:
         """An unused, nonzero SessionId."""
         while True:
-            session_id = int.from_bytes(self.entropy(_SESSION_ID_SIZE), "little")
+            session_id = int.from_bytes(self.entropy(self.policies.session.session_id_size()), "little")
             if session_id not in (0, 0xFFFFFFFFFFFFFFFF) and session_id not in self.global_session_table:
                 return session_id
 

@@ -13,8 +13,8 @@ from smbtorture_py.wire.status import Status
 CHUNK_SIZE: Final = 1 << 16
 """Bytes of one chunk: what is allocated, and given back, at a time."""
 ALLOCATION_UNIT: Final = 4096
-MAX_STREAM_SIZE: Final = 16 << 40
-"""Bytes a stream can reach, as on NTFS with 4 KiB clusters; beyond it the disk is full."""
+MAX_STREAM_SIZE: Final = (16 << 40) - (64 << 10)
+"""Bytes a stream can reach, as on NTFS with 4 KiB clusters; no offset beyond it is valid."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class SparseStream:
         """Write all of `data` at `offset`. Raises StorageError(DISK_FULL), then nothing is written."""
         end = offset + len(data)
         if end > MAX_STREAM_SIZE:
-            raise StorageError(Status.DISK_FULL)
+            raise StorageError(Status.INVALID_PARAMETER)
         if not len(data):
             return
         first, last = offset // CHUNK_SIZE, (end - 1) // CHUNK_SIZE
@@ -97,7 +97,7 @@ class SparseStream:
     def truncate(self, size: int) -> None:
         """Set the end of file; what lies behind it is forgotten."""
         if size > MAX_STREAM_SIZE:
-            raise StorageError(Status.DISK_FULL)
+            raise StorageError(Status.INVALID_PARAMETER)
         if size < self._size:
             self._drop_behind(size)
         self._size = size

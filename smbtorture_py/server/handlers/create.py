@@ -195,8 +195,8 @@ def _create(server: Server, attempt: Attempt, now: float) -> Outcome:
         content = file.node.create_stream(path_name.stream) if path_name.stream else file.node.stream("")
         touch_directory(storage, path_name.path[:-1], now)
         stream = server.file_table.stream_of(file, path_name.stream, content)
-        granted = server.policies.create.granted_access(tree_connect, attempt.desired_access, 0)
-        open_ = _initialize(server, attempt, stream, granted, now)
+        local_access = server.policies.create.local_access(tree_connect, attempt.desired_access, 0)
+        open_ = _initialize(server, attempt, stream, local_access, now)
         server.change_notifier.added(open_, now)
         return _respond(server, attempt, open_, CreateAction.CREATED)
     finally:
@@ -218,6 +218,10 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     policy = server.policies.create
     options, disposition = attempt.create_options, body.create_disposition
     stream_name = path_name.stream
+    content = node.stream(stream_name)
+    stream_exists = not stream_name or content is not None
+    if stream_exists and disposition == CreateDisposition.CREATE and not file.delete_pending:
+        raise StorageError(Status.OBJECT_NAME_COLLISION)
     if node.is_directory and not stream_name:
         if options & CreateOptions.NON_DIRECTORY_FILE or path_name.names_data:
             raise StorageError(Status.FILE_IS_A_DIRECTORY)
@@ -228,18 +232,15 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     if file.delete_pending:
         raise StorageError(Status.DELETE_PENDING)
     info = node.info()
-    content = node.stream(stream_name)
-    stream_exists = not stream_name or content is not None
     if not stream_exists and disposition in _MUST_EXIST:
         raise StorageError(Status.OBJECT_NAME_NOT_FOUND)
-    if stream_exists and disposition == CreateDisposition.CREATE:
-        raise StorageError(Status.OBJECT_NAME_COLLISION)
     overwrites = stream_exists and disposition in OVERWRITING
     is_file = content is not None or bool(stream_name)
     if overwrites and not is_file:
         raise StorageError(Status.INVALID_PARAMETER)
     tree_connect = attempt.request.require_tree()
-    granted = policy.granted_access(tree_connect, attempt.desired_access, info.file_attributes)
+    local_access = policy.local_access(tree_connect, attempt.desired_access, info.file_attributes)
+    granted = policy.granted_access(local_access)
     if info.file_attributes & FileAttributes.READONLY and not node.is_directory:
         status = policy.read_only_status(granted, options)
         if status == Status.SUCCESS and overwrites:
@@ -267,7 +268,7 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     if overwrites:
         server.oplock_scheduler.break_level_ii(stream, now)
         _overwrite(attempt, stream, now)
-    open_ = _initialize(server, attempt, stream, granted, now)
+    open_ = _initialize(server, attempt, stream, local_access, now)
     if not stream_exists:
         server.change_notifier.stream_added(open_, now)
         return _respond(server, attempt, open_, CreateAction.CREATED)
@@ -359,7 +360,7 @@ def _overwrite(attempt: Attempt, stream: OpenStream, now: float) -> None:
     node.set_times(NodeTimes(creation, time, time, time))
 
 
-def _initialize(server: Server, attempt: Attempt, stream: OpenStream, granted: int, now: float) -> Open:
+def _initialize(server: Server, attempt: Attempt, stream: OpenStream, local_access: int, now: float) -> Open:
     """Make the Open and enter it in the tables (3.3.5.9 "Successful Open Initialization")."""
     request, body = attempt.request, attempt.body
     session, tree_connect = request.require_session(), request.require_tree()
@@ -369,11 +370,11 @@ def _initialize(server: Server, attempt: Attempt, stream: OpenStream, granted: i
         session=session,
         tree_connect=tree_connect,
         connection=request.connection,
-        local_open=LocalOpen(stream),
+        local_open=LocalOpen(stream, local_access),
         path=attempt.storage.spelling(attempt.path_name.path),
         file_name=body.name,
         desired_access=body.desired_access,
-        granted_access=granted,
+        granted_access=server.policies.create.granted_access(local_access),
         share_access=attempt.share_access,
         create_options=attempt.create_options,
         file_attributes=body.file_attributes,

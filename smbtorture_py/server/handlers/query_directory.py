@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from smbtorture_py.server.open import Enumeration, Open
 from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.server.short_name import is_short, short_name
 from smbtorture_py.server.storage import DirectoryEntry, NodeInfo, StorageError
 from smbtorture_py.server.wildcards import MATCH_ALL, matches
-from smbtorture_py.wire.codec import align
+from smbtorture_py.wire.codec import align, encode_text
 from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.fscc.directory_information import (
     DIRECTORY_ENTRIES,
@@ -32,6 +33,7 @@ _ALIGNMENT: Final = 8
 _DOT, _DOT_DOT = ".", ".."
 _NOT_SERVED: Final = (FileInformationClass.FILE_ID_GLOBAL_TX_DIRECTORY_INFORMATION,)
 _FILE_ID_SIZE: Final = 16
+_SHORT_NAME_SIZE: Final = 24
 _RESTARTING: Final = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
 
 
@@ -149,6 +151,9 @@ def _encode(kind: EntryType, entry: DirectoryEntry) -> bytes:
     }
     known = {field.name: field.type for field in fields(kind)}
     encoded = kind(file_attributes=attributes_of(info), file_name=entry.name)
+    if "short_name" in known and entry.name not in (_DOT, _DOT_DOT) and not is_short(entry.name):
+        short = encode_text(short_name(entry.name))
+        values |= {"short_name": short.ljust(_SHORT_NAME_SIZE, b"\0"), "short_name_length": len(short)}
     for name, value in values.items():
         if name in known:
             setattr(encoded, name, value)

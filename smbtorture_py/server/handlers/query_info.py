@@ -10,6 +10,7 @@ from smbtorture_py.server.handlers import security
 from smbtorture_py.server.open import Open
 from smbtorture_py.server.path_name import DATA_STREAM_TYPE, SEPARATOR, STREAM_SEPARATOR
 from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.server.short_name import short_name
 from smbtorture_py.server.storage import MAX_COMPONENT_LENGTH, StorageError
 from smbtorture_py.wire.chain import decode_entries, encode_entries
 from smbtorture_py.wire.codec import Findings
@@ -19,6 +20,7 @@ from smbtorture_py.wire.fscc.file_information import (
     FileAccessInformation,
     FileAlignmentInformation,
     FileAllInformation,
+    FileAlternateNameInformation,
     FileAttributeTagInformation,
     FileBasicInformation,
     FileCompressionInformation,
@@ -248,7 +250,7 @@ def _ea(query: Query) -> FileEaInformation:
 
 
 def _access(query: Query) -> FileAccessInformation:
-    return FileAccessInformation(access_flags=query.open.granted_access)
+    return FileAccessInformation(access_flags=query.open.local_open.granted_access)
 
 
 def _position(query: Query) -> FilePositionInformation:
@@ -336,8 +338,10 @@ def _streams(query: Query) -> bytes:
 
 
 def _alternate_name(query: Query) -> bytes:
-    # No 8.3 names are made.
-    raise QueryError(Status.OBJECT_NAME_NOT_FOUND)
+    # The root has no name.
+    if not query.open.path:
+        raise QueryError(Status.OBJECT_NAME_NOT_FOUND)
+    return FileAlternateNameInformation(file_name=short_name(query.open.path[-1])).encode()
 
 
 def _no_pipe(query: Query) -> bytes:

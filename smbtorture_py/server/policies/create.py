@@ -78,7 +78,7 @@ class CreatePolicy:
         """SUCCESS, or what FILE_DELETE_ON_CLOSE without the right to delete fails with (SHOULD, 3.3.5.9)."""
         if not options & CreateOptions.DELETE_ON_CLOSE:
             return Status.SUCCESS
-        wanted = self.granted_access(tree_connect, desired_access, 0)
+        wanted = self.local_access(tree_connect, desired_access, 0)
         may_delete = tree_connect.maximal_access & wanted & AccessMask.DELETE
         return Status.SUCCESS if may_delete else Status.ACCESS_DENIED
 
@@ -116,14 +116,20 @@ class CreatePolicy:
         )
         return Status.ACCESS_DENIED if wanted & ~request.require_tree().maximal_access else Status.SUCCESS
 
-    def granted_access(self, tree_connect: TreeConnect, desired_access: int, file_attributes: int) -> int:
-        """Open.GrantedAccess: what was asked for, generic rights mapped; all there is with MAXIMUM_ALLOWED (3.3.5.9)."""
-        granted = map_generic(desired_access)
+    def local_access(self, tree_connect: TreeConnect, desired_access: int, file_attributes: int) -> int:
+        """The access the storage is opened with: what was asked for, generic rights mapped, or all there is."""
+        access = map_generic(desired_access)
         if desired_access & AccessMask.MAXIMUM_ALLOWED:
-            granted |= self.maximal_access(tree_connect, file_attributes)
-        if granted & AccessMask.FILE_EXECUTE:
-            granted |= AccessMask.FILE_READ_DATA
-        return granted & ~int(AccessMask.MAXIMUM_ALLOWED)
+            access |= self.maximal_access(tree_connect, file_attributes)
+        return access & ~int(AccessMask.MAXIMUM_ALLOWED)
+
+    def granted_access(self, local_access: int) -> int:
+        """Open.GrantedAccess: FILE_EXECUTE brings FILE_READ_DATA with it (3.3.5.9).
+
+        What 3.3.5.9 says beside that, every right there is where Share.ConnectSecurity is empty, would make a handle
+        opened for reading fit for writing, and contradicts the checks of 3.3.5.12 and 3.3.5.13: it is left out.
+        """
+        return local_access | (AccessMask.FILE_READ_DATA if local_access & AccessMask.FILE_EXECUTE else 0)
 
     def maximal_access(self, tree_connect: TreeConnect, file_attributes: int) -> int:
         """What the user could open this file with: all the share grants, no writing to a read-only file."""
@@ -169,6 +175,11 @@ class CreatePolicy:
     def is_stat_open(self, access: int) -> bool:
         """Tell whether an open asks for attributes only, which breaks no oplock ([MS-FSA] 2.1.5.1.2)."""
         return not access & ~int(STAT_ACCESS)
+
+    def is_open_of_request(self, open_: Open, request: Request) -> bool:
+        """Whether an open of the session is found by this request (3.3.5.x): whatever its tree connect is."""
+        del open_, request
+        return True
 
     def lease_is_supported(self, request: Request) -> bool:
         """Whether RqLs is served; where not, the context is ignored and no oplock granted (3.3.5.9)."""

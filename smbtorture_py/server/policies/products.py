@@ -7,24 +7,60 @@ from types import MappingProxyType
 from typing import Final
 
 from smbtorture_py.server.policies import Policies
-from smbtorture_py.server.policies.samba import SambaBindPolicy, SambaCompoundPolicy, SambaNegotiatePolicy
+from smbtorture_py.server.policies.samba import (
+    SambaBindPolicy,
+    SambaCompoundPolicy,
+    SambaNegotiatePolicy,
+    SambaSessionPolicy,
+)
+from smbtorture_py.server.policies.samba_files import (
+    SambaCreatePolicy,
+    SambaInformationPolicy,
+    SambaLockPolicy,
+    SambaOplockPolicy,
+    SambaReadWritePolicy,
+)
 from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
+)
+from smbtorture_py.server.policies.windows_files import (
+    WindowsCreatePolicy,
+    WindowsInformationPolicy,
+    WindowsLockPolicy,
+    WindowsOplockPolicy,
+    WindowsReadWritePolicy,
 )
 
 
 def windows() -> Policies:
     """Windows Server, by its documentation."""
     return Policies(
-        bind=WindowsBindPolicy(), compound=WindowsCompoundPolicy(), encryption=WindowsEncryptionPolicy()
+        bind=WindowsBindPolicy(),
+        compound=WindowsCompoundPolicy(),
+        encryption=WindowsEncryptionPolicy(),
+        create=WindowsCreatePolicy(),
+        read_write=WindowsReadWritePolicy(),
+        information=WindowsInformationPolicy(),
+        lock=WindowsLockPolicy(),
+        oplock=WindowsOplockPolicy(),
     )
 
 
 def samba() -> Policies:
     """Samba, by its source."""
-    return Policies(bind=SambaBindPolicy(), compound=SambaCompoundPolicy(), negotiate=SambaNegotiatePolicy())
+    return Policies(
+        bind=SambaBindPolicy(),
+        compound=SambaCompoundPolicy(),
+        negotiate=SambaNegotiatePolicy(),
+        session=SambaSessionPolicy(),
+        create=SambaCreatePolicy(),
+        read_write=SambaReadWritePolicy(),
+        information=SambaInformationPolicy(),
+        lock=SambaLockPolicy(),
+        oplock=SambaOplockPolicy(),
+    )
 
 
 POLICIES: Final[Mapping[str, Callable[[], Policies]]] = MappingProxyType(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import WindowsCompoundPolicy, signing_algorithm_mismatch
 from smbtorture_py.wire.negotiate_contexts import ContextType
 from smbtorture_py.wire.status import Status
@@ -53,3 +54,11 @@ class SambaNegotiatePolicy(NegotiatePolicy):
             context.context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES for context in contexts
         )
         return Status.SUCCESS if present else Status.INVALID_PARAMETER
+
+
+class SambaSessionPolicy(SessionPolicy):
+    """Sessions as Samba has them."""
+
+    def session_id_size(self) -> int:
+        """SessionIds are drawn from 32 bits."""
+        return 4

@@ -37,6 +37,10 @@ class SessionPolicy:
         """Whether this connection may have one more session; else INSUFFICIENT_RESOURCES (3.3.5.5)."""
         return len(connection.session_table) < connection.server.config.max_sessions_per_connection
 
+    def session_id_size(self) -> int:
+        """Bytes of a SessionId that are drawn at random: all of them (how one is generated is free, 3.3.5.5.1)."""
+        return 8
+
     def find_session(self, request: Request) -> Session | None:
         """The session a request belongs to: of this connection's SessionTable (3.3.5.2.9)."""
         return request.connection.session_table.get(request.session_id)

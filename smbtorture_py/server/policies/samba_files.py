@@ -1,0 +1,73 @@
+"""Where Samba serves files differently from the specification, by its source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.policies.information import InformationPolicy
+from smbtorture_py.server.policies.lock import LockPolicy
+from smbtorture_py.server.policies.oplock import OplockPolicy
+from smbtorture_py.server.policies.windows_files import WindowsCreatePolicy, WindowsReadWritePolicy
+from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.status import Status
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.open import Open
+
+
+class SambaCreatePolicy(WindowsCreatePolicy):
+    """Opens as Samba has them: an open is found only through the tree connect it was made on."""
+
+
+class SambaReadWritePolicy(WindowsReadWritePolicy):
+    """READ and WRITE as Samba takes them."""
+
+    def channel_status(self, connection: Connection, channel: int) -> Status:
+        """Channel is not looked at on TCP."""
+        del connection, channel
+        return Status.SUCCESS
+
+    def write_through_needs_unbuffered_open(self, connection: Connection) -> bool:
+        """WRITE_THROUGH is taken on every open."""
+        del connection
+        return False
+
+
+class SambaInformationPolicy(InformationPolicy):
+    """Information as Samba gives it."""
+
+    def position(self, current_byte_offset: int) -> int:
+        """The position is kept."""
+        return current_byte_offset
+
+    def all_information_has_name(self) -> bool:
+        """FileAllInformation ends with the name."""
+        return True
+
+
+class SambaLockPolicy(LockPolicy):
+    """Locks as Samba has them."""
+
+    def status_at_close(self) -> Status:
+        """A lock that still waits when its handle is closed gets RANGE_NOT_LOCKED."""
+        return Status.RANGE_NOT_LOCKED
+
+
+class SambaOplockPolicy(OplockPolicy):
+    """Oplocks as Samba has them."""
+
+    def stands_against_exclusive(self, other: Open) -> bool:
+        """An open for attributes only does not count."""
+        return bool(other.granted_access & ~int(STAT_ACCESS))
+
+    def not_breaking_status(self, open_: Open, level: int) -> Status:
+        """An acknowledgment nobody waits for is a protocol error."""
+        del open_, level
+        return Status.INVALID_OPLOCK_PROTOCOL
+
+    def level_status(self, held: OplockLevel, level: int) -> Status:
+        """Only II and NONE can be acknowledged."""
+        del held
+        return Status.SUCCESS if level in (OplockLevel.NONE, OplockLevel.II) else Status.INVALID_PARAMETER
