@@ -15,18 +15,20 @@ import pytest
 
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import shipped
+from smbtorture_py.conformance.collection import collect
 from smbtorture_py.net.entropy import fresh_seed
 from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import ResultRecord, from_json, to_json
+from smbtorture_py.results.records import CaseRecord, ResultRecord, from_json, to_json
 from smbtorture_py.runs import (
     RECORDS,
     Executor,
     Ledger,
     RunOptions,
     case_record,
+    check_expectations,
     fresh_folder,
     read_plan,
 )
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 DEFAULT_TARGET: Final = "reference"
+SUITES: Final = "suites"
 RESULT: Final = "smbtorture-result"
 """Name of the user property that carries a result from worker to controller."""
 HANDOVER: Final = "smbtorture-handover"
@@ -146,7 +149,7 @@ def _shape(report: pytest.TestReport, result: ResultRecord) -> None:
         return
     if result.verdict in (Verdict.KNOWN, Verdict.FLAKY):
         report.outcome = "skipped"
-        report.wasxfail = f"{result.verdict} {result.outcome}: {result.expectation}"  # type: ignore[attr-defined]
+        report.wasxfail = f"{result.verdict} {result.outcome}: {result.expectation}"
         return
     report.outcome = "failed"
     title = f"{result.verdict}: {result.outcome}"
@@ -245,7 +248,17 @@ class _Controller:
         assert self._ledger is not None
         fresh_folder(self._ledger.options.folder)
         catalogue = shipped()
-        self._ledger.begin(case_record(one.case, one.variant, catalogue) for one in items)
+        self._begin([case_record(one.case, one.variant, catalogue) for one in items])
+
+    def _begin(self, plan: list[CaseRecord]) -> None:
+        """Write the plan, after a last look at the expectations now that all cases are known."""
+        assert self._ledger is not None
+        try:
+            check_expectations(self.executor().expectations, collect(SUITES), plan, shipped())
+        except ConfigurationError as error:
+            self.stop()
+            pytest.exit(str(error), returncode=int(ExitCode.USAGE))
+        self._ledger.begin(plan)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -271,7 +284,7 @@ class _Controller:
         plan = read_plan(self._plan_path.read_text(encoding="utf-8"))
         self._plan_path.unlink()
         if plan:
-            self._ledger.begin(plan)
+            self._begin(plan)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a result as it comes in."""

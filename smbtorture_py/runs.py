@@ -8,7 +8,7 @@ import json
 import platform
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,7 +146,7 @@ class Executor:
         if not result.capture and record.outcome is not Outcome.ERROR:
             return record
         folder = self.options.folder / "evidence" / _file_name(record.key)
-        requirement = self.catalogue[record.requirement] if record.requirement in self.catalogue else None
+        requirement = self.catalogue.find(record.requirement)
         write_evidence(folder, result, reproduce=record.reproduce, requirement=requirement)
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
 
@@ -259,9 +259,12 @@ class Ledger:
         return records
 
 
-def expectation_problems(expectations: Expectations, cases: Sequence[Case], catalogue: Catalogue) -> None:
+def check_expectations(
+    expectations: Expectations, cases: Iterable[Case], planned: Iterable[CaseRecord], catalogue: Catalogue
+) -> None:
     """Raise ConfigurationError for unknown, expired or unusable expectations, given every case there is."""
     known = {(case.id, variant.id) for case in cases for variant in case.variants}
+    known |= {(record.case, record.variant) for record in planned}
     requirements = {requirement.id for requirement in catalogue}
     found = expectations.problems(known, requirements, datetime.now(UTC).date())
     if found:

@@ -79,6 +79,10 @@ class Catalogue:
     def __contains__(self, requirement_id: str) -> bool:
         return requirement_id in self._by_id
 
+    def find(self, requirement_id: str) -> Requirement | None:
+        """Return a requirement, or None."""
+        return self._by_id.get(requirement_id)
+
     def __iter__(self) -> Iterator[Requirement]:
         return iter(self._by_id.values())
 

@@ -24,7 +24,9 @@ RESULT: Final = "result.txt"
 def write_evidence(
     folder: Path, result: CaseResult, *, reproduce: str, requirement: Requirement | None
 ) -> None:
-    """Write the folder anew; `WIRESHARK_CONFIG_DIR=folder wireshark folder/trace.pcapng` shows it decrypted."""
+    """Write the folder anew; `WIRESHARK_CONFIG_DIR=folder wireshark folder/trace.pcapng` shows it
+    decrypted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{result.full_id}: {result.outcome}", result.case.sentence, "", result.reason, ""]
     if requirement is not None:

@@ -1,0 +1,1 @@
+"""Reports made from records: JUnit, a summary to read, a table for the terminal."""

@@ -1,0 +1,1 @@
+"""Outcomes, records, expectations and verdicts: everything about results that needs no server."""

@@ -1,0 +1,1 @@
+"""Servers to test: `targets.yaml`, how each kind is started, and what a probe finds."""

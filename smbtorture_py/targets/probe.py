@@ -84,7 +84,7 @@ def _probe(lab: Lab) -> Probe:
         capabilities |= _of_contexts(lab)
     if not found.signing_required:
         capabilities.add(Capability.SIGNING_OPTIONAL)
-    _log_on(lab, connection, found)
+    _log_on(connection, found)
     found.capabilities = frozenset(capabilities)
     lab.finish()
     return found
@@ -133,7 +133,7 @@ def _of_contexts(lab: Lab) -> set[Capability]:
     return capabilities
 
 
-def _log_on(lab: Lab, connection: LabConnection, found: Probe) -> None:
+def _log_on(connection: LabConnection, found: Probe) -> None:
     try:
         answer = connection.session_setup()
         found.logon = describe(answer.actual)

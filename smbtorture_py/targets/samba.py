@@ -243,9 +243,8 @@ class PrivateSamba:
         for address in addresses:
             while not _accepts(address):
                 if not self.is_running or time.monotonic() > deadline:
-                    raise TargetUnreachable(
-                        f"target {self._name}: smbd does not accept connections at {address}: {self._last_words()}"
-                    )
+                    what = f"smbd does not accept connections at {address}: {self._last_words()}"
+                    raise TargetUnreachable(f"target {self._name}: {what}")
                 time.sleep(POLL)
 
     def _last_words(self) -> str:

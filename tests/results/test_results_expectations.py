@@ -1,0 +1,134 @@
+"""Expectations: which versions, how it fails, and mistakes told with their line."""
+
+from datetime import date
+
+import pytest
+
+from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.expectations import VersionRange, load_expectations
+from smbtorture_py.results.located_yaml import ConfigurationError
+from smbtorture_py.results.outcome import Outcome, Verdict
+from smbtorture_py.results.records import ResultRecord
+from smbtorture_py.results.verdict import exit_code, judge
+
+TEXT = """\
+product: samba
+expectations:
+  - case: bind.user
+    versions: ">=4.13, <4.22"
+    outcome: fail
+    behaviour: samba
+    actual: ACCESS_DENIED
+    requirement: SMB2-3.3.5.5-19
+    class: deviation
+    reason: another status
+    reference: source
+  - case: bind.user/dialect=3.0
+    outcome: [pass, timeout]
+    actual: NO_ANSWER
+    class: bug
+    reason: now and then
+    reference: bug 1
+    expires: 2026-06-30
+"""
+
+
+def result(
+    outcome=Outcome.FAIL, behaviour="samba", actual="ACCESS_DENIED", variant="dialect=3.1.1", lacking=()
+):
+    return ResultRecord(
+        case="bind.user", variant=variant, outcome=outcome, verdict=Verdict.ERROR, behaviour=behaviour,
+        actual=actual, requirement="SMB2-3.3.5.5-19", lacking=lacking,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "samba.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def load(path, version="4.17.12-Debian"):
+    return load_expectations(path, "samba", version, "")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "version", "holds"),
+    [
+        ("", "", True),
+        (">=4.13", "", False),
+        (">=4.13, <4.22", "4.17.12-Debian", True),
+        (">=4.13, <4.22", "4.22.0", False),
+        ("==4.17", "4.17.3", True),
+        ("<=4.17", "4.17.9", True),
+        (">4.17", "4.17.9", False),
+        ("!=4.17", "4.18", True),
+        (">=4.9", "4.13", True),
+    ],
+)
+def test_version_ranges(bounds, version, holds):
+    assert VersionRange.parse(bounds).holds(version) is holds
+
+
+def test_the_entry_of_the_variant_wins_and_versions_are_respected(write):
+    path = write(TEXT)
+    found = load(path)
+    assert found.find("bind.user", "dialect=3.1.1").behaviour == "samba"
+    assert found.find("bind.user", "dialect=3.0").is_intermittent
+    assert load(path, "4.22").find("bind.user", "dialect=3.1.1") is None
+    assert found.where(found.find("bind.user", "dialect=3.1.1")).endswith("samba.yaml:3")
+
+
+def test_verdicts(write):
+    found = load(write(TEXT))
+    known, flaky = found.find("bind.user", "x"), found.find("bind.user", "dialect=3.0")
+    assert judge(result(), known) is Verdict.KNOWN
+    assert judge(result(behaviour=None, actual="OTHER"), known) is Verdict.REGRESSION
+    assert judge(result(Outcome.TIMEOUT), known) is Verdict.REGRESSION
+    assert judge(result(Outcome.PASS), known) is Verdict.FIXED
+    assert judge(result(Outcome.TIMEOUT, None, "NO_ANSWER"), flaky) is Verdict.FLAKY
+    assert judge(result(), None) is Verdict.REGRESSION
+    assert judge(result(Outcome.WARN), None) is Verdict.OK
+    assert judge(result(Outcome.BLOCKED), None) is Verdict.REGRESSION
+    assert judge(result(Outcome.BLOCKED, lacking=("a user",)), None) is Verdict.OK
+    assert judge(result(Outcome.ERROR), None) is Verdict.ERROR
+
+
+def test_problems_are_told_with_file_line_and_key(write):
+    found = load(write(TEXT))
+    problems = found.problems({("other.case", "")}, {"SMB2-1"}, date(2026, 7, 1))
+    assert sorted((one.line, one.key.rpartition(".")[2]) for one in problems) == [
+        (3, "case"), (8, "requirement"), (12, "case"), (18, "expires"),
+    ]  # fmt: skip
+    fine = {("bind.user", "dialect=3.0"), ("bind.user", "dialect=3.1.1")}
+    assert not found.problems(fine, {"SMB2-3.3.5.5-19"}, date(2026, 1, 1))
+
+
+def test_every_mistake_of_a_file_at_once(write):
+    text = (
+        TEXT.replace("class: bug", "class: bog")
+        .replace(">=4.13, <4.22", "about 4")
+        .replace("reason: now and then", "reasons: typo")
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(text))
+    keys = {problem.key.rpartition(".")[2] for problem in caught.value.problems}
+    assert keys == {"class", "versions", "reason", "reasons"}
+    assert {problem.line for problem in caught.value.problems} >= {4, 15, 16}
+
+
+def test_exit_codes():
+    def code(*verdicts, interrupted=False, missing=0):
+        return exit_code(verdicts, interrupted=interrupted, missing=missing)
+
+    assert code(Verdict.OK, Verdict.KNOWN) is ExitCode.FINE
+    assert code(Verdict.OK, Verdict.FIXED) is ExitCode.UNEXPECTED_PASSES
+    assert code(Verdict.FIXED, Verdict.REGRESSION) is ExitCode.REGRESSIONS
+    assert code(Verdict.REGRESSION, Verdict.ERROR) is ExitCode.HARNESS_ERROR
+    assert code(Verdict.OK, missing=1) is ExitCode.INCOMPLETE
+    assert code(Verdict.OK, interrupted=True) is ExitCode.INCOMPLETE
+    assert code() is ExitCode.NOTHING_SELECTED

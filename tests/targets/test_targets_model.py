@@ -1,0 +1,135 @@
+"""targets.yaml: every mistake at once, and what can be asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.net.core import Address
+from smbtorture_py.results.located_yaml import ConfigurationError
+from smbtorture_py.targets.model import find_targets_file, parse_address, select
+from smbtorture_py.targets.start import external_target, start
+
+GOOD = """\
+targets:
+  reference:
+    kind: reference
+  nas:
+    kind: external
+    addresses: [192.0.2.10, "[2001:db8::1]:4450"]
+    user: {name: tester, password_env: NAS_PASSWORD, domain: WORKGROUP}
+    second_user: {name: other, password_env: NAS_PASSWORD2}
+    shares: {plain: data, encrypted: secret}
+    product: nas
+    version: "7.1"
+    capabilities: [dialect-3.1.1, multi-channel]
+"""
+BAD = """\
+targets:
+  one:
+    kind: reference
+    colour: blue
+  two:
+    kind: external
+    addresses: ["192.0.2.1:99999"]
+    user: {name: tester, password_env: "not a name"}
+    product: x
+  three:
+    kind: toaster
+  four:
+    kind: samba
+    addresses: [192.0.2.1]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "targets.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", Address("192.0.2.1", 445)),
+        ("192.0.2.1:4450", Address("192.0.2.1", 4450)),
+        ("nas.example", Address("nas.example", 445)),
+        ("2001:db8::1", Address("2001:db8::1", 445)),
+        ("[2001:db8::1]:4450", Address("2001:db8::1", 4450)),
+    ],
+)
+def test_addresses(text, address):
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "192.0.2.1:0", "192.0.2.1:x", "[::1", "[::1]x", "a b", "192.0.2.1:70000"]
+)
+def test_what_is_no_address(text):
+    with pytest.raises(ValueError, match="."):
+        parse_address(text)
+
+
+def test_every_mistake_at_once_with_line_and_key(write):
+    with pytest.raises(ConfigurationError) as caught:
+        select("one", write(BAD))
+    told = {(problem.line, problem.key) for problem in caught.value.problems}
+    assert told == {
+        (4, "targets.one.colour"),
+        (7, "targets.two.addresses"),
+        (8, "targets.two.user.password_env"),
+        (10, "targets.three"),
+        (14, "targets.four.addresses"),
+    }
+
+
+def test_not_yaml_and_not_there(write, tmp_path):
+    with pytest.raises(ConfigurationError, match="not valid YAML"):
+        select("one", write("targets: [\n"))
+    with pytest.raises(ConfigurationError, match="No such file"):
+        select("one", tmp_path / "missing.yaml")
+
+
+def test_policy_and_defects_are_part_of_the_name(write):
+    chosen = select("reference@samba+bind-unsigned-accepted+other", write(GOOD))
+    assert (chosen.policy, chosen.defects) == ("samba", ("bind-unsigned-accepted", "other"))
+    with pytest.raises(ConfigurationError, match="no target 'fileserver'"):
+        select("fileserver", write(GOOD))
+    with pytest.raises(ConfigurationError, match="only the reference server"):
+        select("nas+bind-unsigned-accepted", write(GOOD))
+    with pytest.raises(ConfigurationError, match="no policy or defect"):
+        start(select("reference+nonsense", write(GOOD)), 1, {})
+    with pytest.raises(ConfigurationError, match="no policy or defect"):
+        start(select("reference@nonsense", write(GOOD)), 1, {})
+
+
+def test_an_external_target_and_its_passwords(write):
+    chosen = select("nas", write(GOOD))
+    target = external_target(chosen, chosen.model, {"NAS_PASSWORD": "sesame", "NAS_PASSWORD2": "open"})
+    assert target.addresses == (Address("192.0.2.10", 445), Address("2001:db8::1", 4450))
+    assert {
+        Capability.SECOND_USER,
+        Capability.ENCRYPTED_SHARE,
+        Capability.SECOND_ADDRESS,
+    } <= target.capabilities
+    assert Capability.GUEST not in target.capabilities
+    assert "sesame" not in repr(target)
+    with pytest.raises(ConfigurationError) as caught:
+        external_target(chosen, chosen.model, {})
+    assert [problem.line for problem in caught.value.problems] == [7, 8]
+    assert "NAS_PASSWORD2" in str(caught.value)
+
+
+def test_the_file_of_the_folder_wins(tmp_path, write):
+    assert find_targets_file(tmp_path).parent != tmp_path
+    own = write(GOOD)
+    assert find_targets_file(tmp_path) == own
+
+
+def test_the_shipped_file_is_fine():
+    path = find_targets_file(Path("/"))
+    assert [select(name, path).entry for name in ("reference", "reference-tcp", "samba")]
