@@ -33,6 +33,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if request.is_binding:
         return _bind(server, request, body, now)
     if request.asks_to_bind:
+        _claim_session(request, policies.bind.find_session(request))
         return Reply(policies.bind.not_served_status(request))
     session = policies.session.find_session(request)
     if session is None:
@@ -95,11 +96,10 @@ def _bind(server: Server, request: Request, body: SessionSetupRequest, now: floa
     session = policies.bind.find_session(request)
     if session is None:
         return Reply(policies.bind.session_not_found_status())
+    _claim_session(request, session)
     status = policies.bind.check(request, session)
     if status != Status.SUCCESS:
         return Reply(status)
-    request.session = session
-    request.is_signed = request.header.has(HeaderFlags.SIGNED) and not request.is_encrypted
     exchange = connection.preauth_session_table.get(session.session_id)
     if exchange is None:
         exchange = PreauthSession(
@@ -111,6 +111,12 @@ def _bind(server: Server, request: Request, body: SessionSetupRequest, now: floa
             )
         connection.preauth_session_table[session.session_id] = exchange
     return _authenticate(server, request, body, session, exchange, now)
+
+
+def _claim_session(request: Request, session: Session | None) -> None:
+    """Note the session of a bind, so that its response is signed like the request, refusals as well (3.3.4.1.1)."""
+    request.session = session
+    request.is_signed = request.header.has(HeaderFlags.SIGNED) and not request.is_encrypted
 
 
 def _reauthenticate(server: Server, connection: Connection, session: Session, now: float) -> PreauthSession:

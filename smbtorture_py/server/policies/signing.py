@@ -118,7 +118,7 @@ class SigningPolicy:
         of the
         connection; before 3.0 Session.SessionKey.
         """
-        if not request.connection.is_3x:
+        if not request.connection.is_3x and not session.signing_key:
             return session.session_key
         if request.command == Command.SESSION_SETUP:
             if reply.status != Status.SUCCESS:
