@@ -1,0 +1,56 @@
+# make conformance   every hermetic case against the bundled server, on the simulated network and clock
+# make test          lint, types, layers, the tool's own tests, the hermetic cases in both worlds, a slice of the peers
+# make peers         all peers in full; records in reports/peers/
+#
+# PYTHON=python3.12 chooses the interpreter; SMBTORTURE_PEERS=require makes a missing peer a failure.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PEERS_SLICE_SECONDS ?= 240
+export SMBTORTURE_PEERS ?= offer
+
+.PHONY: conformance test lint tool hermetic peers-slice peers peer-tools clean
+
+conformance: $(VENV)/installed
+	$(BIN)/python -m pytest suites --target reference -q
+
+test: lint tool hermetic peers-slice
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tool: $(VENV)/installed-dev peer-tools
+	$(BIN)/python -m pytest tests --ignore=tests/peers -q
+
+hermetic: $(VENV)/installed-dev
+	$(BIN)/python -m pytest suites --target reference -q
+	$(BIN)/python -m pytest suites --target reference-tcp -q --records reports/latest/tcp/records.jsonl
+
+peers-slice: $(VENV)/installed-dev peer-tools
+	timeout $(PEERS_SLICE_SECONDS) $(BIN)/python -m pytest tests/peers -q -m "not full"
+
+peers: $(VENV)/installed-dev peer-tools
+	$(BIN)/python -m pytest tests/peers -q
+
+peer-tools:
+	@.ci/peer-tools
+
+# venv needs ensurepip, which some distributions leave out; virtualenv brings its own.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m virtualenv -q $(VENV) 2>/dev/null || virtualenv -q -p $(PYTHON) $(VENV); } || { rm -rf $(VENV); echo "neither venv nor virtualenv works: install python3-venv" >&2; exit 1; }
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install -q -e ".[dev,peers]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache
