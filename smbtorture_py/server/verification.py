@@ -24,6 +24,9 @@ def verify_signature(request: Request, now: float) -> Reply | None:
     if policy.must_verify(request):
         session = policy.signing_session(request)
         if session is None:
+            # Known elsewhere on this server: its key signs the refusal, as 3.3.4.1.1 wants for signed requests.
+            request.session = connection.server.global_session_table.get(request.session_id)
+            request.is_signed = request.session is not None
             return Reply(policy.session_not_found_status())
         key = policy.verification_key(request, session)
         if not key:
