@@ -127,7 +127,8 @@ def _sign(connection: Connection, response: Response, header: Header, parts: lis
         return
     header.flags |= HeaderFlags.SIGNED
     parts[0] = header.encode()
-    header.signature = connection.server.signer.sign(connection, key, header, parts)
+    algorithm = policies.signing.algorithm(request, session, key)
+    header.signature = connection.server.signer.sign(algorithm, key, header, parts)
 
 
 def send_unsolicited(

@@ -64,6 +64,8 @@ class Session:
     full_session_key: bytes = b""
     signing_required: bool = False
     signing_key: bytes = b""
+    signing_algorithm_id: int = 0
+    """What the connection signed with that the session was established on."""
     encrypt_data: bool = False
     encryption_key: bytes = b""
     """Seals what the server sends."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.parts.signer import Signer
 from smbtorture_py.wire.header import Header
+from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smbtorture_py.server.connection import Connection
     from smbtorture_py.wire.codec import Buffer
 
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     origin="plausible: any mistake in what is signed shows like this",
 )
 def _response_signature_wrong(
-    original: Callable[[Connection, bytes, Header, Sequence[Buffer]], bytes],
+    original: Callable[[SigningAlgorithm, bytes, Header, Sequence[Buffer]], bytes],
     self: Signer,
-    connection: Connection,
+    algorithm: SigningAlgorithm,
     key: bytes,
     header: Header,
     parts: Sequence[Buffer],
 ) -> bytes:
     """Responses carry a signature with its first bit flipped."""
     del self
-    signature = original(connection, key, header, parts)
+    signature = original(algorithm, key, header, parts)
     return bytes((signature[0] ^ 1,)) + signature[1:]

@@ -114,7 +114,7 @@ def _bind(server: Server, request: Request, body: SessionSetupRequest, now: floa
 
 
 def _claim_session(request: Request, session: Session | None) -> None:
-    """Note the session of a bind, so that its response is signed like the request, refusals as well (3.3.4.1.1)."""
+    """Note the session of a bind: its response is signed like the request, refusals as well (3.3.4.1.1)."""
     request.session = session
     request.is_signed = request.header.has(HeaderFlags.SIGNED) and not request.is_encrypted
 
@@ -263,12 +263,13 @@ def _set_keys(server: Server, session: Session, full_session_key: bytes, preauth
     connection = session.connection
     session.full_session_key = full_session_key
     session.session_key = server.key_deriver.session_key(full_session_key)
-    if connection.dialect is None or not connection.is_3x:
+    if connection.dialect is None:
         return
     keys = server.key_deriver.session_keys(
         connection.dialect, session.session_key, full_session_key, preauth, session.cipher_id
     )
     session.signing_key = keys.signing_key
+    session.signing_algorithm_id = server.signer.algorithm(connection)
     session.application_key = keys.application_key
     if server.policies.encryption.session_gets_keys(connection, session):
         session.encryption_key = keys.encryption_key_s2c

@@ -24,17 +24,17 @@ class Signer:
             return SigningAlgorithm.HMAC_SHA256
         return signing_algorithm_of(connection.dialect, SigningAlgorithm(connection.signing_algorithm_id))
 
-    def sign(self, connection: Connection, key: bytes, header: Header, parts: Sequence[Buffer]) -> bytes:
+    def sign(self, algorithm: SigningAlgorithm, key: bytes, header: Header, parts: Sequence[Buffer]) -> bytes:
         """The 16 bytes of Signature for an outgoing message whose encoded parts are given, padding
         included."""
         return compute_signature(
-            self.algorithm(connection), key, parts,
+            algorithm, key, parts,
             message_id=header.message_id, is_server=True, is_cancel=False,
         )  # fmt: skip
 
-    def verify(self, connection: Connection, key: bytes, header: Header, message: Buffer) -> bool:
+    def verify(self, algorithm: SigningAlgorithm, key: bytes, header: Header, message: Buffer) -> bool:
         """Tell whether the signature of a received message is right (3.1.5.1)."""
         return verify_signature(
-            self.algorithm(connection), key, (message,),
+            algorithm, key, (message,),
             message_id=header.message_id, is_server=False, is_cancel=header.command == Command.CANCEL,
         )  # fmt: skip

@@ -24,6 +24,7 @@ from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
+    WindowsSigningPolicy,
 )
 from smbtorture_py.server.policies.windows_files import (
     WindowsCreatePolicy,
@@ -37,6 +38,7 @@ from smbtorture_py.server.policies.windows_files import (
 def windows() -> Policies:
     """Windows Server, by its documentation."""
     return Policies(
+        signing=WindowsSigningPolicy(),
         bind=WindowsBindPolicy(),
         compound=WindowsCompoundPolicy(),
         encryption=WindowsEncryptionPolicy(),
@@ -51,6 +53,7 @@ def windows() -> Policies:
 def samba() -> Policies:
     """Samba, by its source."""
     return Policies(
+        signing=WindowsSigningPolicy(),
         bind=SambaBindPolicy(),
         compound=SambaCompoundPolicy(),
         negotiate=SambaNegotiatePolicy(),

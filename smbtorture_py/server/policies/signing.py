@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.wire.header import Command, HeaderFlags
+from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -55,8 +56,13 @@ class SigningPolicy:
 
     def signature_is_right(self, request: Request, key: bytes) -> bool:
         """Verify the signature (3.1.5.1)."""
-        connection = request.connection
-        return connection.server.signer.verify(connection, key, request.header, request.raw)
+        algorithm = self.algorithm(request, request.session, key)
+        return request.connection.server.signer.verify(algorithm, key, request.header, request.raw)
+
+    def algorithm(self, request: Request, session: Session | None, key: bytes) -> SigningAlgorithm:
+        """The algorithm that goes with a key on a connection: that of the connection (3.1.4.1)."""
+        del session, key
+        return request.connection.server.signer.algorithm(request.connection)
 
     def bad_signature_status(self, request: Request) -> Status:
         """What a request with a wrong signature fails with (3.3.5.2.4)."""

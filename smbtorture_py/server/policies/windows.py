@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.status import Status
@@ -46,6 +47,16 @@ class WindowsBindPolicy(BindPolicy):
     def user_mismatch_status(self) -> Status:
         """A bind by another user gets ACCESS_DENIED."""
         return Status.ACCESS_DENIED
+
+
+class WindowsSigningPolicy(SigningPolicy):
+    """Signatures as Windows makes them."""
+
+    def algorithm(self, request: Request, session: Session | None, key: bytes) -> SigningAlgorithm:
+        """Session.SigningKey goes with the algorithm of the connection the session was established on."""
+        if session is not None and key and key == session.signing_key:
+            return SigningAlgorithm(session.signing_algorithm_id)
+        return super().algorithm(request, session, key)
 
 
 class WindowsCompoundPolicy(CompoundPolicy):
