@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +42,10 @@ def run(*arguments, cwd, environment=None, command=COMMAND):
     )  # fmt: skip
 
 
-ROOT = os.fspath(__import__("pathlib").Path(__file__).resolve().parents[2])
-PYTEST = [sys.executable, "-m", "pytest", "-p", "smbtorture_py.plugin", "-p", "no:cacheprovider", "-q"]
+ROOT = str(Path(__file__).resolve().parents[2])
+INSTALLED = any(one.name == "smbtorture_py" for one in entry_points(group="pytest11"))
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+PYTEST += [] if INSTALLED else ["-p", "smbtorture_py.plugin"]
 
 
 def test_run_lists_and_records(tmp_path):
@@ -73,6 +77,17 @@ def test_a_third_party_folder(tmp_path, parallel):
     }
     assert "3 passed" not in done.stdout
     assert "2 failed, 2 passed" in done.stdout
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(tmp_path):
+    (tmp_path / "test_own.py").write_text(SUITE)
+    traces = []
+    for hash_seed in ("0", "4711"):
+        arguments = ["--seed", "9", "--records", f"{hash_seed}/records.jsonl"]
+        run(*arguments, cwd=tmp_path, command=PYTEST, environment={"PYTHONHASHSEED": hash_seed})
+        traces.append((tmp_path / hash_seed / "evidence/own.wrong_colour=red/trace.pcapng").read_bytes())
+    assert traces[0] == traces[1]
+    assert len(traces[0]) > 500
 
 
 def test_nothing_vanishes_when_a_run_stops_early(tmp_path):

@@ -70,7 +70,7 @@ def test_addresses(text, address):
     "text", ["", "192.0.2.1:0", "192.0.2.1:x", "[::1", "[::1]x", "a b", "192.0.2.1:70000"]
 )
 def test_what_is_no_address(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_address(text)
 
 

@@ -35,7 +35,7 @@ def target(port: int) -> Target:
 def test_nobody_listens():
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(TargetUnreachable, match="127.0.0.1"):
+        with pytest.raises(TargetUnreachable, match=r"127\.0\.0\.1"):
             probe(target(taken.getsockname()[1]))
 
 
