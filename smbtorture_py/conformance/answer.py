@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from smbtorture_py.client.exchange import Exchange
@@ -156,6 +156,11 @@ class LogonAnswer(Answer):
         super().__init__(connection, exchange)
         self.result = result
         self._session = session
+
+    @property
+    def legs(self) -> Sequence[Exchange]:
+        """Every exchange of the authentication, the last one included."""
+        return (self.exchange,) if self.result is None else self.result.exchanges
 
     @property
     def session(self) -> LabSession:

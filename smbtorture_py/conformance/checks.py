@@ -196,17 +196,20 @@ class Check:
         judge(subject.lab, what, actual, behaviours, requirement)
 
     def alive(self, session: LabSession) -> None:
-        """Check that every channel of the session that the case has not ended itself still
-        answers an ECHO.
+        """Check that every channel of the session that the case has not ended itself still answers an ECHO.
+
+        The ECHO is signed where the session has a key: an unsigned one is answered without a session. A
+        channel that is gone fails the case whatever the level of its requirement.
         """
         for channel in session.must_be_alive:
-            answer = channel.echo(session)
+            answer = channel.echo(session, signed=True if session.signs else None)
             judge(
                 session.lab,
                 f"{answer.label} (still alive)",
                 answer.actual,
                 {SPECIFICATION: Status.SUCCESS},
                 None,
+                level=Level.MUST,
             )
 
 
@@ -215,24 +218,31 @@ check: Final = Check()
 
 
 def judge(
-    lab: Lab, what: str, actual: object, behaviours: dict[str, Expected], requirement_id: str | None
+    lab: Lab,
+    what: str,
+    actual: object,
+    behaviours: dict[str, Expected],
+    requirement_id: str | None,
+    *,
+    level: Level | None = None,
 ) -> Observation:
     """Compare `actual` with the named behaviours, record the observation, and raise CheckFailed for a
-    failure.
+    failure; `level` None: the requirement's.
     """
     if not behaviours:
         raise ValueError(f"the check of {what} names no behaviour")
     requirement = lab.requirement(requirement_id)
     behaviour = next((name for name, expected in behaviours.items() if matches(expected, actual)), None)
+    level = level or requirement.level
     observation = Observation(
         step=len(lab.observations) + 1,
         what=what,
         requirement=requirement.id,
-        level=requirement.level.value,
+        level=level.value,
         expected=tuple(f"{name}: {describe(expected)}" for name, expected in behaviours.items()),
         actual=describe(actual),
         behaviour=behaviour,
-        outcome=worth(behaviour, requirement.level),
+        outcome=worth(behaviour, level),
     )
     lab.observations.append(observation)
     if observation.outcome is Outcome.FAIL:

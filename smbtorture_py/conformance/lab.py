@@ -252,7 +252,31 @@ class Lab:
                 running.abandon()
         return running
 
+    def drive_together(
+        self, procedures: Sequence[Procedure[T]], within: float | None = None
+    ) -> list[Running[T]]:
+        """Run several procedures of the client core at once: each goes on as soon as its own answer comes."""
+        every = [Running(procedure) for procedure in procedures]
+        while pending := [running for running in every if not running.advance()]:
+            waiting = [running.exchange for running in pending]
+            if not self.wait(lambda those=waiting: any(one.done for one in those), within):  # type: ignore[misc]
+                for running in pending:
+                    running.abandon()
+        return every
+
     # Connections and sessions
+
+    def bind_together(
+        self, pairs: Sequence[tuple[LabConnection, LabSession]], **logon: Unpack[Logon]
+    ) -> list[LogonAnswer]:
+        """Bind each connection to the session beside it, all at once; one answer for each pair."""
+        options = _logon_options(None, logon)
+        procedures = [bind(session.core, connection.core, None, options) for connection, session in pairs]
+        every = self.drive_together(procedures)
+        return [
+            connection.authenticated(running, session)
+            for (connection, session), running in zip(pairs, every, strict=True)
+        ]
 
     def open_connection(
         self,
@@ -366,6 +390,8 @@ class LabConnection:
         self.name = name
         self.ended_on_purpose = False
         """The case closed it or broke it: it need not be alive."""
+        self.may_be_lost = False
+        """The server is allowed to close it: it need not be alive once it is lost."""
         self.tolerated: set[Rule] = set()
 
     @property
@@ -444,7 +470,12 @@ class LabConnection:
         )
 
     def _authenticate(self, procedure: Procedure[LogonResult], session: LabSession | None) -> LogonAnswer:
-        running = self.lab.drive(procedure)
+        return self.authenticated(self.lab.drive(procedure), session)
+
+    def authenticated(self, running: Running[LogonResult], session: LabSession | None) -> LogonAnswer:
+        """Return the answer of an authentication that has been driven to its end; `session` None: a new
+        one.
+        """
         result = running.result
         if result is None or result.session is None:
             return LogonAnswer(self, running.exchange, result, None)
@@ -565,9 +596,18 @@ class LabSession:
         return next((one for one in self.channels if not one.is_lost), self.channels[0])
 
     @property
+    def signs(self) -> bool:
+        """The session has a key that its requests can be signed with, and does not encrypt them."""
+        core = self.core
+        unkeyed = core.is_guest or core.is_anonymous or core.encrypt_data
+        return bool(core.signing_key_for(self.channels[0].core)) and not unkeyed
+
+    @property
     def must_be_alive(self) -> list[LabConnection]:
-        """The channels that the case has not ended itself."""
-        return [one for one in self.channels if not one.ended_on_purpose]
+        """The channels that the case has not ended itself and the server must not close."""
+        return [
+            one for one in self.channels if not one.ended_on_purpose and not (one.may_be_lost and one.is_lost)
+        ]
 
     def add_channel(
         self,
