@@ -223,6 +223,8 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     if stream_exists and disposition == CreateDisposition.CREATE and not file.delete_pending:
         raise StorageError(Status.OBJECT_NAME_COLLISION)
     if node.is_directory and not stream_name:
+        if path_name.names_data and options & CreateOptions.DIRECTORY_FILE:
+            raise StorageError(Status.NOT_A_DIRECTORY)
         if options & CreateOptions.NON_DIRECTORY_FILE or path_name.names_data:
             raise StorageError(Status.FILE_IS_A_DIRECTORY)
     elif options & CreateOptions.DIRECTORY_FILE:
