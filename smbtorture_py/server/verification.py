@@ -24,7 +24,7 @@ def verify_signature(request: Request, now: float) -> Reply | None:
     if policy.must_verify(request):
         session = policy.signing_session(request)
         if session is None:
-            # Known elsewhere on this server: its key signs the refusal, as 3.3.4.1.1 wants for signed requests.
+            # Known elsewhere on this server: its key signs the refusal (3.3.4.1.1).
             request.session = connection.server.global_session_table.get(request.session_id)
             request.is_signed = request.session is not None
             return Reply(policy.session_not_found_status())
@@ -34,6 +34,8 @@ def verify_signature(request: Request, now: float) -> Reply | None:
         if not policy.signature_is_right(request, key):
             if policy.bad_signature_ends_connection(request):
                 connection.disconnect(now)
+            if policy.bad_signature_answer_is_signed(request):
+                request.is_signed, request.session = True, session
             return Reply(policy.bad_signature_status(request))
         request.is_signed = True
         request.signing_key = key

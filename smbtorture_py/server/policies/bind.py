@@ -45,6 +45,7 @@ class BindPolicy:
         signature of a bind is therefore verified only here, where 3.3.5.5 names it.
         """
         for check in (
+            self.signing_algorithm_status,
             self.dialect_status,
             self.unsigned_status,
             self.client_guid_status,
@@ -52,7 +53,6 @@ class BindPolicy:
             self.expired_status,
             self.guest_status,
             self.already_bound_status,
-            self.signing_algorithm_status,
             self.cipher_status,
             self.signature_status,
             self.notifications_status,

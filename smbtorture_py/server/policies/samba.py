@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
 from smbtorture_py.server.policies.session import SessionPolicy
-from smbtorture_py.server.policies.windows import WindowsCompoundPolicy, signing_algorithm_mismatch
+from smbtorture_py.server.policies.windows import (
+    WindowsCompoundPolicy,
+    already_bound,
+    signing_algorithm_mismatch,
+)
 from smbtorture_py.wire.negotiate_contexts import ContextType
 from smbtorture_py.wire.status import Status
 
@@ -35,6 +39,10 @@ class SambaBindPolicy(BindPolicy):
     def signing_algorithm_status(self, request: Request, session: Session) -> Status:
         """AES-GMAC on one side only is refused."""
         return signing_algorithm_mismatch(request, session)
+
+    def already_bound_status(self, request: Request, session: Session) -> Status:
+        """The signature is verified first, with the channel's key where there is one."""
+        return already_bound(request, session)
 
     def user_mismatch_status(self) -> Status:
         """A bind by another user gets ACCESS_DENIED."""

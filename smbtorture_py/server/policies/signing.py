@@ -74,6 +74,11 @@ class SigningPolicy:
         del request
         return False
 
+    def bad_signature_answer_is_signed(self, request: Request) -> bool:
+        """Whether the refusal of a wrong signature is signed (the specification is silent)."""
+        del request
+        return False
+
     def signature_is_required(self, request: Request, session: Session) -> bool:
         """Whether an unsigned, unsealed request of this session is refused (3.3.5.2.4)."""
         del request

@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     from smbtorture_py.server.session import Session
 
 
+def already_bound(request: Request, session: Session) -> Status:
+    """What a bind gets on a channel of the session: a later channel has a key of its own, which did not
+    sign."""
+    channel = session.channel_list.find(request.connection)
+    if channel is None:
+        return Status.SUCCESS
+    own_key = channel.signing_key != session.signing_key
+    return Status.ACCESS_DENIED if own_key else Status.REQUEST_NOT_ACCEPTED
+
+
 def signing_algorithm_mismatch(request: Request, session: Session) -> Status:
     """What a bind gets where one side signs with AES-GMAC and the other does not."""
-    own = request.connection.signing_algorithm_id
-    theirs = session.connection.signing_algorithm_id
-    if own == theirs or not request.connection.is_311:
+    own = request.connection.server.signer.algorithm(request.connection)
+    theirs = session.signing_algorithm_id
+    if own == theirs or not session.signing_key:
         return Status.SUCCESS
     if theirs == SigningAlgorithm.AES_GMAC:
         return Status.REQUEST_OUT_OF_SEQUENCE
@@ -44,6 +54,10 @@ class WindowsBindPolicy(BindPolicy):
         """AES-GMAC on one side only is refused."""
         return signing_algorithm_mismatch(request, session)
 
+    def already_bound_status(self, request: Request, session: Session) -> Status:
+        """The signature is verified first, with the channel's key where there is one."""
+        return already_bound(request, session)
+
     def user_mismatch_status(self) -> Status:
         """A bind by another user gets ACCESS_DENIED."""
         return Status.ACCESS_DENIED
@@ -57,6 +71,16 @@ class WindowsSigningPolicy(SigningPolicy):
         if session is not None and key and key == session.signing_key:
             return SigningAlgorithm(session.signing_algorithm_id)
         return super().algorithm(request, session, key)
+
+    def signature_is_required(self, request: Request, session: Session) -> bool:
+        """A session of other connections is not looked at: its requests fail for want of a session."""
+        known = request.connection.session_table.get(session.session_id) is session
+        return known and super().signature_is_required(request, session)
+
+    def bad_signature_answer_is_signed(self, request: Request) -> bool:
+        """The refusal is signed."""
+        del request
+        return True
 
 
 class WindowsCompoundPolicy(CompoundPolicy):
