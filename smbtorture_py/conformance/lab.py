@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypedDict, TypeVar, Unpack, cast
 
-from smbtorture_py.auth.credentials import ANONYMOUS, Credentials
-from smbtorture_py.auth.initiator import Initiator
+from smbtorture_py.auth.credentials import ANONYMOUS, AuthForm, Credentials
+from smbtorture_py.auth.initiator import Initiator, InitiatorHooks
 from smbtorture_py.client.config import ClientConfig
 from smbtorture_py.client.connection import Connection, Submission
 from smbtorture_py.client.exchange import Exchange, Notification, Procedure
@@ -48,7 +48,7 @@ from smbtorture_py.net.world import Link, World
 from smbtorture_py.results.observation import Observation
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.codec import AUTO, FILE_ID_ANY, Body, Buffer, FileId
-from smbtorture_py.wire.create import AccessMask, CreateOptions, ShareAccess
+from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.ioctl import IoctlFlags
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
@@ -57,6 +57,7 @@ from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.negotiate import Capabilities, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 from smbtorture_py.wire.session_setup import SessionSetupFlags
+from smbtorture_py.wire.status import Status
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Body)
@@ -113,6 +114,8 @@ class Logon(TypedDict, total=False):
     """What an authentication sends besides its tokens: the fields of LogonOptions."""
 
     initiator: Initiator | None
+    form: AuthForm
+    hooks: InitiatorHooks | None
     flags: SessionSetupFlags | None
     security_mode: SecurityMode | None
     capabilities: Capabilities | None
@@ -246,7 +249,10 @@ class Lab:
         """Run a procedure of the client core to its end, or until one of its answers does not
         come in time.
         """
-        running = Running(procedure)
+        return self.drive_on(Running(procedure), within)
+
+    def drive_on(self, running: Running[T], within: float | None = None) -> Running[T]:
+        """Go on with a procedure that has been started; see `drive`."""
         while not running.advance():
             if not self.wait(lambda: running.exchange.done, within):
                 running.abandon()
@@ -375,6 +381,27 @@ class Lab:
         account = user or (self.guest if guest else self.target.user)
         return Credentials(account.user, account.password, domain=account.domain)
 
+    def clean_up(self) -> None:
+        """Remove what this case created, newest first, with the smallest of operations over a connection of
+        its own.
+
+        What cannot be removed stays; whatever the server answers here is not judged.
+        """
+        self.finish()
+        session = self.connect(name="clean-up").session_setup().session
+        trees: dict[str, LabTree] = {}
+        for share, path in reversed(dict.fromkeys(self.created)):
+            if share not in trees:
+                trees[share] = session.tree(share)
+            answer = trees[share].create(
+                path,
+                desired_access=AccessMask.DELETE,
+                create_disposition=CreateDisposition.OPEN,
+                create_options=CreateOptions.DELETE_ON_CLOSE,
+            )
+            if answer.actual is Status.SUCCESS:
+                answer.open.close()
+
     def finish(self) -> None:
         """Close every connection; called by the runner."""
         for connection in self.connections:
@@ -451,6 +478,21 @@ class LabConnection:
         """Authenticate a new session: all legs of SESSION_SETUP."""
         credentials = self.lab.credentials(user, anonymous=anonymous, guest=guest)
         return self._authenticate(session_setup(self.core, credentials, _logon_options(signed, logon)), None)
+
+    def begin_session_setup(
+        self,
+        user: Account | None = None,
+        *,
+        anonymous: bool = False,
+        guest: bool = False,
+        signed: bool | None = None,
+        **logon: Unpack[Logon],
+    ) -> Authentication:
+        """Send the first SESSION_SETUP of a new session and leave it at that until `finish` is called."""
+        credentials = self.lab.credentials(user, anonymous=anonymous, guest=guest)
+        return Authentication(
+            self, session_setup(self.core, credentials, _logon_options(signed, logon)), None
+        )
 
     def bind(
         self,
@@ -575,6 +617,30 @@ class LabConnection:
         return f"<LabConnection {self.name}>"
 
 
+class Authentication:
+    """An authentication that stops after its first SESSION_SETUP, so that a case can do something before the
+    rest.
+    """
+
+    def __init__(
+        self, connection: LabConnection, procedure: Procedure[LogonResult], session: LabSession | None
+    ) -> None:
+        self._connection = connection
+        self._session = session
+        self._running = Running(procedure)
+        self.first = connection.follow(self._running.exchange)
+        """The answer to the first SESSION_SETUP."""
+
+    @property
+    def session_id(self) -> int:
+        """SessionId of that answer; where there is none the case is blocked."""
+        return self.first.header.session_id
+
+    def finish(self) -> LogonAnswer:
+        """Send what is left, as the server asks for it."""
+        return self._connection.authenticated(self._connection.lab.drive_on(self._running), self._session)
+
+
 class LabSession:
     """A session, on one or several connections."""
 
@@ -635,20 +701,33 @@ class LabSession:
         self,
         user: Account | None = None,
         *,
+        anonymous: bool = False,
         on: LabConnection | None = None,
         signed: bool | None = None,
         **logon: Unpack[Logon],
     ) -> LogonAnswer:
-        """Authenticate the session again, on its first channel unless told otherwise."""
+        """Authenticate the session again, on its first channel and as its user unless told otherwise."""
+        return self.begin_reauthentication(user, anonymous=anonymous, on=on, signed=signed, **logon).finish()
+
+    def begin_reauthentication(
+        self,
+        user: Account | None = None,
+        *,
+        anonymous: bool = False,
+        on: LabConnection | None = None,
+        signed: bool | None = None,
+        **logon: Unpack[Logon],
+    ) -> Authentication:
+        """Send the first SESSION_SETUP of a re-authentication and leave it at that until `finish` is
+        called.
+        """
         connection = on or self.connection
-        credentials = None if user is None else self.lab.credentials(user)
+        other = user is not None or anonymous
+        credentials = self.lab.credentials(user, anonymous=anonymous) if other else None
         procedure = reauthenticate(
             self.core, credentials, _logon_options(signed, logon), connection=connection.core
         )
-        running = self.lab.drive(procedure)
-        result = running.result
-        renewed = self if result is not None and result.session is not None else None
-        return LogonAnswer(connection, running.exchange, result, renewed)
+        return Authentication(connection, procedure, self)
 
     def logoff(self, **sending: Unpack[Sending]) -> Answer:
         """Send LOGOFF."""

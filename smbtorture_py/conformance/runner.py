@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Final
@@ -12,7 +13,7 @@ from smbtorture_py.client.session import Session
 from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, UnknownRequirement, shipped
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.stops import Blocked, CheckFailed, NotApplicable, TimedOut
+from smbtorture_py.conformance.stops import Blocked, CaseStop, CheckFailed, NotApplicable, TimedOut
 from smbtorture_py.conformance.target import Target
 from smbtorture_py.net.core import Unreachable
 from smbtorture_py.net.taps import Capture, CaptureRecord
@@ -86,8 +87,8 @@ def run_case(
             f"the server no longer answers; before that: {reason or outcome.value}",
         )
     duration = world.now - started
-    lab.finish()
     world.taps.detach(capture)
+    _leave(lab)
     deciding = _deciding(lab.observations)
     return CaseResult(
         case=case,
@@ -147,6 +148,14 @@ def _sum_up(lab: Lab) -> tuple[Outcome, str]:
         told = (f"{one.what}: {one.behaviour or 'other'} ({one.actual})" for one in observed)
         return Outcome.OBSERVED, "; ".join(told)
     return Outcome.PASS, ""
+
+
+def _leave(lab: Lab) -> None:
+    """End the case's connections, and remove its files where they would stay."""
+    if lab.target.needs_cleaning and lab.created:
+        with suppress(CaseStop, Unreachable):
+            lab.clean_up()
+    lab.finish()
 
 
 def _answers(lab: Lab) -> bool:

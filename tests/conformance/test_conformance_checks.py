@@ -1,15 +1,19 @@
 """Named behaviours: what each is worth at each level, and that a run of a case says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from smbtorture_py.conformance.case import case, case_of
-from smbtorture_py.conformance.catalogue import Level
+from smbtorture_py.conformance.catalogue import Level, shipped
 from smbtorture_py.conformance.checks import DISCONNECT, at_least, check, matches, worth
+from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import GUEST, MULTI_CHANNEL, RESTART, SMB3
 from smbtorture_py.conformance.runner import run_case
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.targets.bench import reference_bench
+from smbtorture_py.wire.create import CreateDisposition
 from smbtorture_py.wire.status import Status
 
 MUST, SILENT, MAY = "SMB2-3.3.5.5-11", "SMB2-3.3.5.5-21", "SMB2-3.3.5.5-12"
@@ -136,3 +140,22 @@ def test_every_other_ending_is_an_outcome_of_its_own():
 def test_the_same_seed_gives_the_same_bytes():
     first, second = run(unsigned_bind), run(unsigned_bind)
     assert first.capture == second.capture
+
+
+def test_a_case_cleans_up_where_files_would_stay():
+    def body(lab):
+        tree = lab.logon().tree()
+        directory = lab.name("folder")
+        tree.directory(directory)
+        check(tree.create(directory + "\\inside"), specification=Status.SUCCESS)
+
+    body.__doc__ = "It does."
+    made = case_of(case("test.case", requirements=[MUST])(body))
+    bench = reference_bench("reference", "specification", (), None, 7)
+    for cleaning, left in ((False, Status.SUCCESS), (True, Status.OBJECT_NAME_NOT_FOUND)):
+        with bench.place(7) as (world, target):
+            target = replace(target, needs_cleaning=cleaning)
+            assert run_case(made, made.variants[0], world, target, 7).outcome is Outcome.PASS
+            lab = Lab(case=made, variant=made.variants[0], world=world, target=target, catalogue=shipped())
+            answer = lab.logon().tree().create(lab.name("folder"), create_disposition=CreateDisposition.OPEN)
+            assert answer.actual is left
