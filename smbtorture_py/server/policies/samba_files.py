@@ -59,8 +59,8 @@ class SambaOplockPolicy(OplockPolicy):
     """Oplocks as Samba has them."""
 
     def stands_against_exclusive(self, other: Open) -> bool:
-        """An open for attributes only does not count."""
-        return bool(other.granted_access & ~int(STAT_ACCESS))
+        """An open for attributes only does not count, unless it has an oplock itself."""
+        return other.oplock_level is not OplockLevel.NONE or bool(other.granted_access & ~int(STAT_ACCESS))
 
     def not_breaking_status(self, open_: Open, level: int) -> Status:
         """An acknowledgment nobody waits for is a protocol error."""

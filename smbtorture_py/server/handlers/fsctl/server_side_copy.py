@@ -81,6 +81,8 @@ def copy(server: Server, request: Request, body: IoctlRequest, now: float) -> Ou
         status = _copy_chunk(server, source, target, chunk)
         if status != Status.SUCCESS:
             # 3.3.5.15.6.1
+            if not server.policies.file_control.copy_failure_has_response():
+                return Reply(status)
             done = SrvCopychunkResponse(
                 chunks_written=index, chunk_bytes_written=0, total_bytes_written=total
             )
