@@ -7,8 +7,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.storage import Node, NodeInfo, NodeTimes, Path, Storage, StorageError
-from smbtorture_py.wire.create import CreateOptions, OplockLevel
 from smbtorture_py.wire.codec import FileId
+from smbtorture_py.wire.create import CreateOptions, OplockLevel
 from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.fscc.information_class import FileAttributes
 

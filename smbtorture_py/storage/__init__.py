@@ -1,0 +1,1 @@
+"""What the server serves: memory, or a directory of the host."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from smbtorture_py.server.storage import (
-    FILETIME_OF_UNIX_EPOCH,
     DirectoryEntry,
     Node,
     NodeInfo,
@@ -32,6 +31,7 @@ from smbtorture_py.server.storage import (
 from smbtorture_py.storage.metadata import Metadata, NamedStreams
 from smbtorture_py.storage.sparse import ALLOCATION_UNIT, Capacity
 from smbtorture_py.wire.codec import Buffer, align
+from smbtorture_py.wire.filetime import UNIX_EPOCH
 from smbtorture_py.wire.status import Status
 
 NAMED_STREAM_CAPACITY: Final = 256 << 20
@@ -76,11 +76,11 @@ def _host_errors() -> Iterator[None]:
 
 
 def _filetime(nanoseconds: int) -> int:
-    return FILETIME_OF_UNIX_EPOCH + nanoseconds // NANOSECONDS_PER_FILETIME
+    return UNIX_EPOCH + nanoseconds // NANOSECONDS_PER_FILETIME
 
 
 def _nanoseconds(time: int) -> int:
-    return (time - FILETIME_OF_UNIX_EPOCH) * NANOSECONDS_PER_FILETIME
+    return (time - UNIX_EPOCH) * NANOSECONDS_PER_FILETIME
 
 
 def _file_id(status: os.stat_result) -> int:
@@ -465,7 +465,7 @@ class DirectoryStorage:
     def is_empty(self, node: Node) -> bool:
         """Tell whether a directory has no entries, those that are not served included: it could not be removed."""
         with _host_errors():
-            return not os.listdir(self._own(node).descriptor)
+            return not os.listdir(self._own(node).descriptor)  # noqa: PTH208 (a descriptor, not a path)
 
     @staticmethod
     def _own(node: Node) -> HostNode:

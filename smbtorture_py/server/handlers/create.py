@@ -196,7 +196,7 @@ def _create(server: Server, attempt: Attempt, now: float) -> Outcome:
         touch_directory(storage, path_name.path[:-1], now)
         stream = server.file_table.stream_of(file, path_name.stream, content)
         local_access = server.policies.create.local_access(tree_connect, attempt.desired_access, 0)
-        open_ = _initialize(server, attempt, stream, local_access, now)
+        open_ = _initialize(server, attempt, stream, local_access)
         server.change_notifier.added(open_, now)
         return _respond(server, attempt, open_, CreateAction.CREATED)
     finally:
@@ -270,7 +270,7 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     if overwrites:
         server.oplock_scheduler.break_level_ii(stream, now)
         _overwrite(attempt, stream, now)
-    open_ = _initialize(server, attempt, stream, local_access, now)
+    open_ = _initialize(server, attempt, stream, local_access)
     if not stream_exists:
         server.change_notifier.stream_added(open_, now)
         return _respond(server, attempt, open_, CreateAction.CREATED)
@@ -362,7 +362,7 @@ def _overwrite(attempt: Attempt, stream: OpenStream, now: float) -> None:
     node.set_times(NodeTimes(creation, time, time, time))
 
 
-def _initialize(server: Server, attempt: Attempt, stream: OpenStream, local_access: int, now: float) -> Open:
+def _initialize(server: Server, attempt: Attempt, stream: OpenStream, local_access: int) -> Open:
     """Make the Open and enter it in the tables (3.3.5.9 "Successful Open Initialization")."""
     request, body = attempt.request, attempt.body
     session, tree_connect = request.require_session(), request.require_tree()

@@ -60,35 +60,42 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if body.output_buffer_length < kind.LAYOUT.size:
         return Reply(policy.fixed_part_too_large_status())
     try:
-        entries = _entries(open_)
+        scan, is_first = _scan(open_, body)
     except StorageError as error:
         return Reply(error.status)
-    scan, is_first = _scan(open_, body, list(entries))
-    return _fill(server, open_, body, kind, scan, entries, is_first=is_first)
+    return _fill(server, open_, body, kind, scan, is_first=is_first)
 
 
-def _entries(open_: Open) -> dict[str, DirectoryEntry]:
-    """All entries by name, "." and ".." first; of the root both are the root."""
-    own = open_.node.info()
-    parent = own
-    if open_.path:
-        node = open_.storage.lookup(open_.path[:-1])
-        if node is not None:
-            parent = node.info()
-            node.close()
-    found = {_DOT: DirectoryEntry(_DOT, own), _DOT_DOT: DirectoryEntry(_DOT_DOT, parent)}
-    found.update((entry.name, entry) for entry in open_.storage.entries(open_.node))
-    return found
+def _names(open_: Open) -> list[str]:
+    """All names, "." and ".." first."""
+    return [_DOT, _DOT_DOT, *(entry.name for entry in open_.storage.entries(open_.node))]
 
 
-def _scan(open_: Open, body: QueryDirectoryRequest, names: list[str]) -> tuple[Enumeration, bool]:
+def _entry(open_: Open, name: str) -> DirectoryEntry | None:
+    """Query one entry as it is now, None where it has gone; of the root "." and ".." are both the root."""
+    if name == _DOT or (name == _DOT_DOT and not open_.path):
+        return DirectoryEntry(name, open_.node.info())
+    try:
+        node = open_.storage.lookup(open_.path[:-1] if name == _DOT_DOT else (*open_.path, name))
+    except StorageError:
+        return None
+    if node is None:
+        return None
+    entry = DirectoryEntry(name, node.info())
+    node.close()
+    return entry
+
+
+def _scan(open_: Open, body: QueryDirectoryRequest) -> tuple[Enumeration, bool]:
     """Continue the scan of the open, or begin one; the pattern is that of the first request (3.3.5.18)."""
     scan = open_.enumeration
     is_first = scan is None or bool(body.flags & _RESTARTING)
     if scan is None or is_first:
         kept = scan.pattern if scan is not None and not body.flags & QueryDirectoryFlags.REOPEN else ""
         pattern = body.file_name or kept or MATCH_ALL
-        scan = open_.enumeration = Enumeration(pattern, [name for name in names if matches(pattern, name)])
+        scan = open_.enumeration = Enumeration(
+            pattern, [name for name in _names(open_) if matches(pattern, name)]
+        )
     return scan, is_first
 
 
@@ -98,7 +105,6 @@ def _fill(
     body: QueryDirectoryRequest,
     kind: EntryType,
     scan: Enumeration,
-    entries: dict[str, DirectoryEntry],
     *,
     is_first: bool,
 ) -> Outcome:
@@ -107,7 +113,7 @@ def _fill(
     chunks: list[bytes] = []
     size = 0
     while scan.position < len(scan.names):
-        entry = entries.get(scan.names[scan.position])
+        entry = _entry(open_, scan.names[scan.position])
         if entry is None:
             # It was removed since the scan began.
             scan.position += 1

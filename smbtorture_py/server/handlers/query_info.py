@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from smbtorture_py.server.handlers import security
 from smbtorture_py.server.open import Open
@@ -345,10 +345,12 @@ def _alternate_name(query: Query) -> bytes:
 
 
 def _no_pipe(query: Query) -> bytes:
+    del query
     raise QueryError(Status.INVALID_PARAMETER)
 
 
 def _extended_attributes(query: Query) -> bytes:
+    del query
     raise AssertionError("FileFullEaInformation has a function of its own")
 
 
@@ -356,7 +358,7 @@ _ATTRIBUTES: Final = int(AccessMask.FILE_READ_ATTRIBUTES)
 _FILE_INFORMATION: Final[dict[int, Information]] = {
     FileInformationClass.FILE_ACCESS_INFORMATION: Information(4, lambda query: _access(query).encode()),
     FileInformationClass.FILE_ALIGNMENT_INFORMATION: Information(
-        4, lambda query: FileAlignmentInformation().encode()
+        4, lambda _: FileAlignmentInformation().encode()
     ),
     FileInformationClass.FILE_ALL_INFORMATION: Information(_ALL_FIXED_SIZE, _all, _ATTRIBUTES),
     FileInformationClass.FILE_ALTERNATE_NAME_INFORMATION: Information(_NAME_FIXED_SIZE, _alternate_name),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.path_name import SEPARATOR
 from smbtorture_py.server.storage import Path, Storage, fold
-from smbtorture_py.wire.change_notify import CompletionFilter, NotifyAction
 from smbtorture_py.wire.chain import encode_entries
+from smbtorture_py.wire.change_notify import CompletionFilter, NotifyAction
 from smbtorture_py.wire.fscc.change_notification import FileNotifyInformation
 from smbtorture_py.wire.status import Status
 

@@ -88,9 +88,9 @@ class CreatePolicy:
             return Status.INVALID_PARAMETER
         if options & NOT_SUPPORTED_OPTIONS:
             return Status.NOT_SUPPORTED
-        if options & CreateOptions.DIRECTORY_FILE:
-            if options & CreateOptions.NON_DIRECTORY_FILE or disposition not in DIRECTORY_DISPOSITIONS:
-                return Status.INVALID_PARAMETER
+        is_wrong = options & CreateOptions.NON_DIRECTORY_FILE or disposition not in DIRECTORY_DISPOSITIONS
+        if options & CreateOptions.DIRECTORY_FILE and is_wrong:
+            return Status.INVALID_PARAMETER
         return Status.SUCCESS
 
     def fields_status(self, file_attributes: int, share_access: int, disposition: int) -> Status:

@@ -50,8 +50,7 @@ class LockPolicy:
         return (
             connection.dialect != Dialect.SMB_2_0_2
             and (open_.is_resilient or open_.is_durable or open_.is_persistent)
-            or Capabilities.MULTI_CHANNEL in connection.server_capabilities
-        )
+        ) or Capabilities.MULTI_CHANNEL in connection.server_capabilities
 
     def _is_multichannel(self, connection: Connection) -> bool:
         return connection.is_3x and Capabilities.MULTI_CHANNEL in connection.server_capabilities
