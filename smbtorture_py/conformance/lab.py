@@ -36,6 +36,7 @@ from smbtorture_py.client.session import Options, Session
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.tree import Tree, create, tree_connect
 from smbtorture_py.client.violation import Rule, Violation
+from smbtorture_py.conformance.administration import Administration
 from smbtorture_py.conformance.answer import Answer, CreateAnswer, LogonAnswer, NegotiateAnswer, TreeAnswer
 from smbtorture_py.conformance.case import CIPHER, DIALECT, SIGNING_ALGORITHM, Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
@@ -198,6 +199,12 @@ class Lab:
         return Account(f"nobody-{self._stem}", "no such password")
 
     @property
+    def wrong_password(self) -> Account:
+        """The target's first user with a password that is not his."""
+        user = self.target.user
+        return Account(user.user, f"not {user.password}", user.domain)
+
+    @property
     def second_user(self) -> Account:
         """The target's second user; blocks the case where it has none."""
         if self.target.second_user is None:
@@ -210,6 +217,17 @@ class Lab:
         if name is None:
             raise Blocked(f"the target has no {role} share")
         return name
+
+    @property
+    def administration(self) -> Administration:
+        """What can be changed in the running server; blocks the case where nothing can."""
+        if self.target.administration is None:
+            raise Blocked("nobody can change the target while it runs")
+        return self.target.administration
+
+    def dialable(self, advertised: str) -> Address:
+        """Return where an address that the server reports for itself is dialled."""
+        return Address(self.target.advertised.get(advertised, advertised), self.addresses[0].port)
 
     def name(self, tag: str = "file") -> str:
         """Return a path that nobody else uses, inside the target's directory: new at each call, the same for

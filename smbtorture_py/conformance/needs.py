@@ -46,6 +46,8 @@ class Capability(StrEnum):
     FORBIDDEN_SHARE = "forbidden-share"
     CONTINUOUSLY_AVAILABLE_SHARE = "continuously-available-share"
     RESTART = "restart"
+    ADMINISTRATION = "administration"
+    DECLARED_INTERFACES = "declared-interfaces"
     SIGNING_OPTIONAL = "signing-optional"
     BLACKHOLE = "blackhole"
 
@@ -61,6 +63,8 @@ SETUP = frozenset(
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
         Capability.RESTART,
+        Capability.ADMINISTRATION,
+        Capability.DECLARED_INTERFACES,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
     }
@@ -131,6 +135,8 @@ CONTINUOUSLY_AVAILABLE_SHARE = _need(
     "a continuously available share", Capability.CONTINUOUSLY_AVAILABLE_SHARE
 )
 RESTART = _need("a way to restart the server", Capability.RESTART)
+ADMINISTRATION = _need("a way to change the running server", Capability.ADMINISTRATION)
+DECLARED_INTERFACES = _need("a declaration of its interfaces", Capability.DECLARED_INTERFACES)
 SIGNING_OPTIONAL = _need("a server that does not require signing", Capability.SIGNING_OPTIONAL)
 BLACKHOLE = _need("a way to blackhole a connection", Capability.BLACKHOLE)
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic import InstanceOf
+
+from smbtorture_py.conformance.administration import Administration, DeclaredInterface
 from smbtorture_py.conformance.needs import Capability, Need
 from smbtorture_py.net.core import Address
 
@@ -51,6 +54,12 @@ class Target:
     configuration: str = ""
     capabilities: frozenset[Capability] = frozenset()
     advertised: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[DeclaredInterface, ...] = ()
+    """What FSCTL_QUERY_NETWORK_INTERFACE_INFO has to report; empty where nobody declared it."""
+
+    administration: InstanceOf[Administration] | None = field(default=None, repr=False, compare=False)
+    """The way to change the running server; it stays in this process."""
+
     sources: tuple[str, ...] = ()
     channel_limit: int | None = None
     deadline_scale: float = 1.0

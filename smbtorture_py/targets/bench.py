@@ -17,7 +17,12 @@ from smbtorture_py.net.entropy import seeded
 from smbtorture_py.net.reactor import RealWorld
 from smbtorture_py.net.simulated import SimulatedWorld
 from smbtorture_py.net.world import World
-from smbtorture_py.targets.reference import SIMULATED_ADDRESSES, ReferenceSetup, reference_setup
+from smbtorture_py.targets.reference import (
+    SIMULATED_ADDRESSES,
+    ReferenceAdministration,
+    ReferenceSetup,
+    reference_setup,
+)
 
 Handover: TypeAlias = Mapping[str, object]
 """Everything another process needs to use the same target: plain values only. Holds passwords: never
@@ -86,7 +91,8 @@ class ReferenceBench:
                 first = world.listen(Address(self._hosts[0], 0), server).address
                 others = (world.listen(Address(host, first.port), server).address for host in self._hosts[1:])
                 addresses = (first, *others)
-            yield world, self._setup.target(self._target.name, addresses, __version__)
+            administration = ReferenceAdministration(server)
+            yield world, self._setup.target(self._target.name, addresses, __version__, administration)
         finally:
             world.close()
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from smbtorture_py.conformance.administration import DeclaredInterface
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole
 from smbtorture_py.net.core import Address
@@ -61,6 +62,26 @@ class UserModel(_Model):
         if not _VARIABLE.fullmatch(value):
             raise ValueError(f"{value!r} is not the name of an environment variable")
         return value
+
+
+class InterfaceModel(_Model):
+    """One address that the server is to report; addresses of one network interface have the same number."""
+
+    interface: int = Field(gt=0)
+    address: str
+    link_speed: int = Field(gt=0)
+    """Bits a second."""
+    rss: bool = False
+    rdma: bool = False
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        return str(ip_address(value))
+
+    def declared(self) -> DeclaredInterface:
+        """Return it as cases know it."""
+        return DeclaredInterface(**self.model_dump())
 
 
 class ReferenceModel(_Model):
@@ -124,6 +145,8 @@ class ExternalModel(_Model):
     """What the server declares; without it, what a probe finds."""
     advertised: dict[str, str] = Field(default_factory=dict)
     """Advertised address -> address that can be dialled."""
+    interfaces: tuple[InterfaceModel, ...] = ()
+    """What the server has to report of its interfaces, where its administrator knows."""
     sources: tuple[str, ...] = ()
     channel_limit: int | None = Field(default=None, gt=0)
     break_timeout: float = Field(default=35.0, gt=0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
 from smbtorture_py.auth.accounts import Account as ServerAccount
 from smbtorture_py.auth.accounts import Accounts
+from smbtorture_py.conformance.administration import Administration, DeclaredInterface
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Entropy
@@ -25,7 +27,12 @@ SHARES: Final = {
     ShareRole.READ_ONLY: "readonly",
     ShareRole.FORBIDDEN: "forbidden",
 }
-LINK_SPEED: Final = 10_000_000_000
+TWIN_ADDRESS: Final = "2001:db8::1"
+"""A second address of the first interface (RFC 3849); cases find it at the first address."""
+UNLISTED_ADDRESS: Final = "192.0.2.200"
+"""The address of an interface without an index, which is not reported."""
+LINK_SPEEDS: Final = (10_000_000_000, 1_000_000_000)
+"""Of the first interface, which is RSS-capable, and of the others, which are not."""
 PASSWORD_BYTES: Final = 12
 
 CAPABILITIES: Final = frozenset(
@@ -57,6 +64,8 @@ CAPABILITIES: Final = frozenset(
         Capability.FORBIDDEN_SHARE,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
+        Capability.ADMINISTRATION,
+        Capability.DECLARED_INTERFACES,
     }
 )
 """What the bundled server is configured to do."""
@@ -91,13 +100,19 @@ class ReferenceSetup:
                 ShareConfig(name=SHARES[ShareRole.FORBIDDEN], storage=MemoryStorage(born), no_access=True),
             ],
             interfaces=[
-                NetworkInterface(index, ip_address(address.host), LINK_SPEED)
-                for index, address in enumerate(addresses, start=1)
+                *map(_configured, declared_interfaces(addresses)),
+                NetworkInterface(0, ip_address(UNLISTED_ADDRESS)),
             ],
         )
         return Server.compose(config, self.policy, self.defects, entropy=entropy, now=now)
 
-    def target(self, name: str, addresses: tuple[Address, ...], version: str) -> Target:
+    def target(
+        self,
+        name: str,
+        addresses: tuple[Address, ...],
+        version: str,
+        administration: Administration | None = None,
+    ) -> Target:
         """Return what cases are told about this server."""
         return Target(
             name=name,
@@ -110,6 +125,9 @@ class ReferenceSetup:
             shares=SHARES,
             server_name="reference",
             capabilities=CAPABILITIES,
+            advertised={TWIN_ADDRESS: addresses[0].host},
+            interfaces=declared_interfaces(addresses),
+            administration=administration,
             channel_limit=32,
             allows_disruption=True,
         )
@@ -122,4 +140,37 @@ def reference_setup(policy: str, defects: tuple[str, ...], entropy: Entropy) -> 
         defects,
         Account("smbt", entropy(PASSWORD_BYTES).hex()),
         Account("smbt2", entropy(PASSWORD_BYTES).hex()),
+    )
+
+
+class ReferenceAdministration(Administration):
+    """Changes the configuration of a bundled server that runs in this process."""
+
+    def __init__(self, server: Server) -> None:
+        self._config = server.config
+
+    def set_interfaces(self, interfaces: Sequence[DeclaredInterface]) -> None:
+        """Replace the addresses that the server reports."""
+        self._config.interfaces = [_configured(one) for one in interfaces]
+
+    def set_multi_channel(self, enabled: bool) -> None:
+        """Set IsMultiChannelCapable."""
+        self._config.multichannel = enabled
+
+
+def declared_interfaces(addresses: tuple[Address, ...]) -> tuple[DeclaredInterface, ...]:
+    """Return the interfaces of a server with these addresses: one each, the first with an IPv6 address
+    too.
+    """
+    hosts = [(1, addresses[0].host), (1, TWIN_ADDRESS)]
+    hosts += [(number, address.host) for number, address in enumerate(addresses[1:], start=2)]
+    return tuple(
+        DeclaredInterface(interface=number, address=host, link_speed=LINK_SPEEDS[number > 1], rss=number == 1)
+        for number, host in hosts
+    )
+
+
+def _configured(declared: DeclaredInterface) -> NetworkInterface:
+    return NetworkInterface(
+        declared.interface, ip_address(declared.address), declared.link_speed, declared.rss, declared.rdma
     )

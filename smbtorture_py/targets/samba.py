@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from smbtorture_py.conformance.administration import DeclaredInterface
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address
@@ -24,6 +25,9 @@ from smbtorture_py.targets.model import SambaModel
 START_TIMEOUT: Final = 20.0
 STOP_TIMEOUT: Final = 20.0
 POLL: Final = 0.05
+LINK_SPEED: Final = 10_000_000_000
+"""Bits a second that every address is configured with."""
+
 UNIX_ID: Final = 61_001
 """First uid and gid of the private accounts; they exist in the private mount namespace only."""
 
@@ -53,6 +57,7 @@ SETUP: Final = frozenset(
         Capability.BLACKHOLE,
         Capability.NAMED_STREAMS,
         Capability.DURABLE_HANDLES,
+        Capability.DECLARED_INTERFACES,
     }
 )
 _IN_PRIVATE_NAMESPACE: Final = (
@@ -102,6 +107,10 @@ class PrivateSamba:
             second_user=users[1],
             shares=SHARES,
             server_name=self._model.addresses[0],
+            interfaces=tuple(
+                DeclaredInterface(interface=1, address=host, link_speed=LINK_SPEED, rss=True)
+                for host in self._model.addresses
+            ),
             capabilities=SETUP if len(addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS},
             deadline_scale=self._model.deadline_scale,
             allows_disruption=True,
@@ -169,7 +178,7 @@ class PrivateSamba:
             "smb ports": str(port),
             "bind interfaces only": "yes",
             "interfaces": " ".join(
-                f'"{host};capability=RSS,speed=10000000000"' for host in self._model.addresses
+                f'"{host};capability=RSS,speed={LINK_SPEED}"' for host in self._model.addresses
             ),
             "server multi channel support": "yes",
             "server min protocol": "SMB2_02",

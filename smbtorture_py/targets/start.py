@@ -81,6 +81,7 @@ def external_target(selected: Selected, model: ExternalModel, environment: Mappi
         Capability.GUEST: model.guest,
         Capability.ANONYMOUS: model.anonymous,
         Capability.SECOND_ADDRESS: len(model.addresses) > 1,
+        Capability.DECLARED_INTERFACES: bool(model.interfaces),
     }
     declared |= {capability for capability, there in extra.items() if there}
     return Target(
@@ -96,6 +97,7 @@ def external_target(selected: Selected, model: ExternalModel, environment: Mappi
         directory=model.directory,
         capabilities=frozenset(declared),
         advertised=model.advertised,
+        interfaces=tuple(one.declared() for one in model.interfaces),
         sources=model.sources,
         channel_limit=model.channel_limit,
         deadline_scale=model.deadline_scale,

@@ -52,7 +52,7 @@ def test_the_bundled_server_shows_what_it_declares():
     with bench.place(1) as (world, placed):
         found = probe(placed, world)
     assert found.logon == "SUCCESS"
-    assert [one["address"] for one in found.interfaces] == ["192.0.2.1", "192.0.2.2"]
+    assert [one["address"] for one in found.interfaces] == ["192.0.2.1", "2001:db8::1", "192.0.2.2"]
     assert (
         not {one for one in placed.capabilities if one.startswith(("dialect", "cipher"))} - found.capabilities
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from smbtorture_py.server.config import NetworkInterface
-from smbtorture_py.wire.ioctl_payloads.network_interface_info import InterfaceCapability
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import (
+    InterfaceCapability,
+    NetworkInterfaceInfo,
+    SockaddrStorage,
+    encode_list,
+)
 
 
 class InterfaceList:
@@ -35,3 +41,20 @@ class InterfaceList:
         """Port in SOCKADDR_STORAGE: zero, clients ignore it (2.2.32.5.1.1)."""
         del interface
         return 0
+
+    def sock_addr_storage(self, interface: NetworkInterface) -> SockaddrStorage:
+        """SockAddr_Storage: the address, and zeros (2.2.32.5.1)."""
+        return SockaddrStorage(self.address(interface), self.port(interface))
+
+    def entry(self, interface: NetworkInterface) -> NetworkInterfaceInfo:
+        """The NETWORK_INTERFACE_INFO of one address (2.2.32.5)."""
+        return NetworkInterfaceInfo(
+            if_index=self.if_index(interface),
+            capability=self.capability(interface),
+            link_speed=self.link_speed(interface),
+            sock_addr_storage=self.sock_addr_storage(interface),
+        )
+
+    def encode(self, entries: Sequence[NetworkInterfaceInfo]) -> bytes:
+        """The array of entries, each with the way to the next one."""
+        return encode_list(entries)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.wire.codec import FILE_ID_ANY
+from smbtorture_py.wire.ioctl import IoctlResponse
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.ioctl import IoctlRequest
@@ -69,10 +73,23 @@ class InterfacePolicy:
         """What a list longer than MaxOutputResponse fails with (the specification is silent)."""
         return Status.BUFFER_TOO_SMALL
 
-    def entry_is_listed(self, request: Request, index: int) -> bool:
-        """Whether the entry at this place of the list is sent: all are."""
-        del request, index
+    def input_status(self) -> Status:
+        """SUCCESS, or what an input buffer, which the code does not have, leads to (the specification is
+        silent)."""
+        return Status.SUCCESS
+
+    def address_is_listed(self, request: Request, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the answer to this request has an address: each has all."""
+        del request, address
         return True
+
+    def output_limit(self, body: IoctlRequest) -> int:
+        """Bytes that the list may have: MaxOutputResponse (3.3.5.15)."""
+        return body.max_output_response
+
+    def response(self, body: IoctlRequest, output: bytes) -> IoctlResponse:
+        """The response: the code it answers, a FileId of all ones, no input, no flags."""
+        return IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=output)
 
 
 class ValidateNegotiatePolicy:

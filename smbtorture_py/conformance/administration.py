@@ -1,0 +1,34 @@
+"""What an administrator can do to the server under test while it runs, where the target offers that."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class DeclaredInterface:
+    """One address of the server as it is configured; `link_speed` in bits a second.
+
+    Addresses of one network interface have the same number. The number need not be the IfIndex that the
+    server reports, but zero stands for an interface that has none.
+    """
+
+    interface: int
+    address: str
+    link_speed: int
+    rss: bool = False
+    rdma: bool = False
+
+
+class Administration(ABC):
+    """The settings a case may change; who changes one says so with `disturbs=`."""
+
+    @abstractmethod
+    def set_interfaces(self, interfaces: Sequence[DeclaredInterface]) -> None:
+        """Replace the addresses that the server reports; what listens where does not change."""
+
+    @abstractmethod
+    def set_multi_channel(self, enabled: bool) -> None:
+        """Set IsMultiChannelCapable ([MS-SMB2] 3.3.1.5)."""
