@@ -66,7 +66,8 @@ class LockSequence:
 
 @dataclass(slots=True)
 class FrozenTimes:
-    """Which times the client has set or frozen through this open, so that I/O on it leaves them ([MS-FSCC] 2.4.7)."""
+    """Which times the client has set or frozen through this open, so that I/O on it leaves them ([MS-FSCC]
+    2.4.7)."""
 
     last_access_time: bool = False
     last_write_time: bool = False
@@ -75,7 +76,8 @@ class FrozenTimes:
 
 @dataclass(slots=True)
 class Enumeration:
-    """A directory enumeration under way: the pattern, the names found at its start, and how many were returned."""
+    """A directory enumeration under way: the pattern, the names found at its start, and how many were
+    returned."""
 
     pattern: str
     names: list[str]
@@ -230,7 +232,8 @@ def touch_directory(storage: Storage, path: Path, now: float) -> None:
 
 
 def close_open(server: Server, open_: Open, now: float) -> None:
-    """Close an open as [MS-SMB2] 3.3.4.17 says, whoever asks: CLOSE, a lost session or tree, the server itself.
+    """Close an open as [MS-SMB2] 3.3.4.17 says, whoever asks: CLOSE, a lost session or tree, the server
+    itself.
 
     Pending requests on it are answered, its locks and oplock are released, and a file that was to be deleted
     goes with its last open. Does nothing where it is closed already.

@@ -24,7 +24,8 @@ def is_short(name: str) -> bool:
 
 
 def short_name(name: str) -> str:
-    """Return the 8.3 name of a name: itself in upper case, or one made of its letters and a checksum of it."""
+    """Return the 8.3 name of a name: itself in upper case, or one made of its letters and a checksum of
+    it."""
     folded = fold(name)
     if is_short(name):
         return folded

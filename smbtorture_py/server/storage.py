@@ -1,7 +1,9 @@
 """What the server needs of a storage: named nodes that hold streams of bytes, and what is known about them.
 
-A storage knows nothing of opens, share modes, locks or oplocks: those are the server's. Paths are tuples of names
-that the server has already split and checked (`server.path_name`); `()` is the root. Lookups ignore case and keep it.
+A storage knows nothing of opens, share modes, locks or oplocks: those are the server's. Paths are tuples of
+names
+that the server has already split and checked (`server.path_name`); `()` is the root. Lookups ignore case and
+keep it.
 Times are FILETIME integers, 100 ns since 1601 ([MS-DTYP] 2.3.3); nothing here reads a clock.
 """
 
@@ -22,7 +24,8 @@ MAX_COMPONENT_LENGTH: Final = 255
 
 
 def fold(name: str) -> str:
-    """Return the key under which a name is compared: its upper case, one character for one ([MS-FSCC] 2.1.5)."""
+    """Return the key under which a name is compared: its upper case, one character for one ([MS-FSCC]
+    2.1.5)."""
     if name.isascii():
         return name.upper()
     return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)
@@ -73,7 +76,8 @@ class DirectoryEntry:
 
 @dataclass(slots=True, frozen=True)
 class StreamEntry:
-    """One data stream of a node: its name without colons ("" is the default stream), size and allocation in bytes."""
+    """One data stream of a node: its name without colons ("" is the default stream), size and allocation in
+    bytes."""
 
     name: str
     size: int
@@ -162,7 +166,8 @@ class Node(Protocol):
         ...
 
     def stream(self, name: str) -> Stream | None:
-        """Return the stream of that name (any case), "" for the default one of a file; None where there is none."""
+        """Return the stream of that name (any case), "" for the default one of a file; None where there is
+        none."""
         ...
 
     def stream_name(self, name: str) -> str:
@@ -229,7 +234,8 @@ class Storage(Protocol):
     def lookup(self, path: Path) -> Node | None:
         """Open the node at `path`, None where the last name does not exist.
 
-        Raises OBJECT_PATH_NOT_FOUND where an earlier one does not exist or is no directory, ACCESS_DENIED for what
+        Raises OBJECT_PATH_NOT_FOUND where an earlier one does not exist or is no directory, ACCESS_DENIED for
+        what
         is not served (symbolic links and special files of a host).
         """
         ...
@@ -239,7 +245,8 @@ class Storage(Protocol):
         ...
 
     def create(self, path: Path, *, is_directory: bool, file_attributes: int, now: int) -> Node:
-        """Create a node; `now` is a FILETIME. Raises OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND, DISK_FULL."""
+        """Create a node; `now` is a FILETIME. Raises OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND,
+        DISK_FULL."""
         ...
 
     def rename(self, old: Path, new: Path, *, replace: bool) -> None:

@@ -57,7 +57,8 @@ def _step(symbol: str, position: int, char: str, *, is_last_dot: bool) -> set[in
 
 
 def _skip_empty(wanted: str, positions: set[int], following: str) -> set[int]:
-    """Add the positions behind symbols that match nothing here; `following` is the next character, "" at the end."""
+    """Add the positions behind symbols that match nothing here; `following` is the next character, "" at the
+    end."""
     reached = set(positions)
     for start in positions:
         position = start

@@ -1,8 +1,11 @@
 """A storage that serves a directory of the host and never leaves it.
 
-Every name is opened relative to the descriptor of its directory, one component at a time, with O_NOFOLLOW: a symbolic
-link is not served, wherever it points, and neither are devices, FIFOs and sockets. Attributes, extended attributes,
-security descriptors, object ids and named streams have no place on every host: they are kept in memory while the
+Every name is opened relative to the descriptor of its directory, one component at a time, with O_NOFOLLOW: a
+symbolic
+link is not served, wherever it points, and neither are devices, FIFOs and sockets. Attributes,
+extended attributes,
+security descriptors, object ids and named streams have no place on every host: they are kept in memory while
+the
 storage lives.
 """
 
@@ -131,7 +134,8 @@ class HostStream:
             os.ftruncate(self.descriptor, size)
 
     def allocate(self, size: int) -> None:
-        """Check only that so much is free: hosts differ in whether they can reserve behind the end of file."""
+        """Check only that so much is free: hosts differ in whether they can reserve behind the end of
+        file."""
         with _host_errors():
             volume = os.fstatvfs(self.descriptor)
             if size > self.size + volume.f_bavail * volume.f_frsize:
@@ -301,7 +305,8 @@ class HostNode:
 class DirectoryStorage:
     """Serves the host directory `root`; nothing outside it can be reached, whatever is found in it.
 
-    `now` is the FILETIME of the start. Raises StorageError(OBJECT_PATH_NOT_FOUND) where `root` is no directory.
+    `now` is the FILETIME of the start. Raises StorageError(OBJECT_PATH_NOT_FOUND) where `root` is no
+    directory.
     """
 
     def __init__(
@@ -463,7 +468,8 @@ class DirectoryStorage:
         return found
 
     def is_empty(self, node: Node) -> bool:
-        """Tell whether a directory has no entries, those that are not served included: it could not be removed."""
+        """Tell whether a directory has no entries, those that are not served included: it could not be
+        removed."""
         with _host_errors():
             return not os.listdir(self._own(node).descriptor)  # noqa: PTH208 (a descriptor, not a path)
 
@@ -498,7 +504,8 @@ class DirectoryStorage:
             os.close(descriptor)
 
     def _find(self, directory: int, wanted: str) -> str | None:
-        """Return the host's spelling of a name: as it is asked for, else the first that differs in case only."""
+        """Return the host's spelling of a name: as it is asked for, else the first that differs in case
+        only."""
         try:
             os.stat(wanted, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -525,7 +532,8 @@ class DirectoryStorage:
         return self._node(descriptor)
 
     def _node(self, descriptor: int) -> HostNode:
-        """Wrap an open descriptor, once more making sure of what it is: the name may have changed meanwhile."""
+        """Wrap an open descriptor, once more making sure of what it is: the name may have changed
+        meanwhile."""
         status = os.fstat(descriptor)
         if not _is_served(status):
             os.close(descriptor)

@@ -82,7 +82,8 @@ class Metadata:
             self.extended_attributes.pop(name.upper(), None)
 
     def ea_size(self) -> int:
-        """Bytes of a FILE_FULL_EA_INFORMATION list of all of them ([MS-FSCC] 2.4.16), 0 where there are none."""
+        """Bytes of a FILE_FULL_EA_INFORMATION list of all of them ([MS-FSCC] 2.4.16), 0 where there are
+        none."""
         sizes = [
             _EA_FIXED_SIZE + len(name) + 1 + len(value) for name, value in self.extended_attributes.values()
         ]

@@ -106,14 +106,50 @@ def test_names_ignore_and_keep_case(peer) -> None:
 @pytest.mark.parametrize(
     ("first", "shared", "second", "second_shared", "status"),
     [
-        (AccessMask.FILE_READ_DATA, ShareAccess.READ, AccessMask.FILE_READ_DATA, ShareAccess.READ, Status.SUCCESS),
-        (AccessMask.FILE_READ_DATA, ShareAccess.READ, AccessMask.FILE_WRITE_DATA, EVERY_SHARE, Status.SHARING_VIOLATION),
-        (AccessMask.FILE_WRITE_DATA, EVERY_SHARE, AccessMask.FILE_READ_DATA, ShareAccess.READ, Status.SHARING_VIOLATION),
-        (AccessMask.DELETE, EVERY_SHARE, AccessMask.FILE_READ_DATA, ShareAccess.READ, Status.SHARING_VIOLATION),
-        (AccessMask.FILE_READ_ATTRIBUTES, ShareAccess.NONE, AccessMask.FILE_WRITE_DATA, ShareAccess.NONE, Status.SUCCESS),
-        (AccessMask.FILE_EXECUTE, ShareAccess.NONE, AccessMask.FILE_READ_DATA, EVERY_SHARE, Status.SHARING_VIOLATION),
+        (
+            AccessMask.FILE_READ_DATA,
+            ShareAccess.READ,
+            AccessMask.FILE_READ_DATA,
+            ShareAccess.READ,
+            Status.SUCCESS,
+        ),
+        (
+            AccessMask.FILE_READ_DATA,
+            ShareAccess.READ,
+            AccessMask.FILE_WRITE_DATA,
+            EVERY_SHARE,
+            Status.SHARING_VIOLATION,
+        ),
+        (
+            AccessMask.FILE_WRITE_DATA,
+            EVERY_SHARE,
+            AccessMask.FILE_READ_DATA,
+            ShareAccess.READ,
+            Status.SHARING_VIOLATION,
+        ),
+        (
+            AccessMask.DELETE,
+            EVERY_SHARE,
+            AccessMask.FILE_READ_DATA,
+            ShareAccess.READ,
+            Status.SHARING_VIOLATION,
+        ),
+        (
+            AccessMask.FILE_READ_ATTRIBUTES,
+            ShareAccess.NONE,
+            AccessMask.FILE_WRITE_DATA,
+            ShareAccess.NONE,
+            Status.SUCCESS,
+        ),
+        (
+            AccessMask.FILE_EXECUTE,
+            ShareAccess.NONE,
+            AccessMask.FILE_READ_DATA,
+            EVERY_SHARE,
+            Status.SHARING_VIOLATION,
+        ),
     ],
-)  # fmt: skip
+)
 def test_share_modes(peer, first, shared, second, second_shared, status) -> None:
     peer.open("f", desired_access=first, share_access=shared)
     peer.open("f", desired_access=second, share_access=second_shared, status=status)

@@ -52,7 +52,8 @@ _INVALID_FILE_ID: Final = (1 << 64) - 1
 
 @dataclass(slots=True)
 class Attempt:
-    """A CREATE under way: what its request comes to. A waiting one is attempted anew once a break has ended."""
+    """A CREATE under way: what its request comes to. A waiting one is attempted anew once a break has
+    ended."""
 
     request: Request
     body: CreateRequest

@@ -1,4 +1,5 @@
-"""The create contexts of a CREATE, read and answered ([MS-SMB2] 3.3.5.9 "Create Context Validation", 3.3.5.9.x)."""
+"""The create contexts of a CREATE, read and answered ([MS-SMB2] 3.3.5.9 "Create Context Validation",
+3.3.5.9.x)."""
 
 from __future__ import annotations
 

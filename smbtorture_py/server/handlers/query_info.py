@@ -383,7 +383,8 @@ _FILE_INFORMATION: Final[dict[int, Information]] = {
     FileInformationClass.FILE_STANDARD_INFORMATION: Information(24, lambda query: _standard(query).encode()),
     FileInformationClass.FILE_STREAM_INFORMATION: Information(_STREAM_FIXED_SIZE, _streams),
 }
-"""The classes of 2.2.37, with the bytes of their fixed part, in whole 8s where a name follows ([MS-FSA] 2.1.5.12)."""
+"""The classes of 2.2.37, with the bytes of their fixed part, in whole 8s where a name follows ([MS-FSA]
+2.1.5.12)."""
 
 
 def _fs_volume(query: Query) -> bytes:

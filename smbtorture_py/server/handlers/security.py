@@ -54,7 +54,8 @@ def _stored(open_: Open) -> SecurityDescriptor:
 
 
 def query(open_: Open, additional_information: int) -> bytes | Status:
-    """Return the parts of the descriptor that were asked for, self-relative; a Status where a right is missing."""
+    """Return the parts of the descriptor that were asked for, self-relative; a Status where a right is
+    missing."""
     if additional_information & _SACL_PARTS and not open_.has_access(AccessMask.ACCESS_SYSTEM_SECURITY):
         return Status.ACCESS_DENIED
     if additional_information & (_OWNER_PARTS | _DACL_PARTS) and not open_.has_access(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class OpenStream:
-    """One stream of an open file: its content (None for a directory), opens, locks, and who waits for an oplock."""
+    """One stream of an open file: its content (None for a directory), opens, locks, and who waits for an
+    oplock."""
 
     file: OpenFile
     name: str
@@ -62,7 +63,8 @@ class FileTable:
         return self._files.get((storage, file_id))
 
     def file_of(self, storage: Storage, node: Node) -> OpenFile:
-        """Return the open file of a node that was just looked up, which is closed if the file is open already.
+        """Return the open file of a node that was just looked up, which is closed if the file is open
+        already.
 
         The file is forgotten again by `forget_if_unused` or when its last open is removed.
         """

@@ -67,7 +67,8 @@ class LockTable:
         )
 
     def conflicts_with_access(self, open_: Open, offset: int, length: int, *, write: bool) -> bool:
-        """Tell whether a read or write meets a lock: another's exclusive one, and for a write any shared one."""
+        """Tell whether a read or write meets a lock: another's exclusive one, and for a write any shared
+        one."""
         if not self._locks or length == 0:
             return False
         return any(
@@ -84,7 +85,8 @@ class LockTable:
         return True
 
     def unlock(self, open_: Open, offset: int, length: int) -> bool:
-        """Release the lock of exactly this range, an exclusive one before shared ones; False where there is none."""
+        """Release the lock of exactly this range, an exclusive one before shared ones; False where there is
+        none."""
         for exclusive in (True, False):
             for index, lock in enumerate(self._locks):
                 mine = lock.open is open_ and lock.exclusive == exclusive

@@ -125,12 +125,14 @@ class OplockScheduler:
         ]
 
     def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
-        """Take a transport that acknowledges nothing for one that failed, once the policy's patience is over."""
+        """Take a transport that acknowledges nothing for one that failed, once the policy's patience is
+        over."""
         if self._server.policies.oplock.gives_up_on_transport(now - since):
             self.connection_failed(connection, now)
 
     def connection_failed(self, connection: Connection, now: float) -> None:
-        """Send again, on another channel, what this connection did not get through to the client (3.3.4.6)."""
+        """Send again, on another channel, what this connection did not get through to the client
+        (3.3.4.6)."""
         for sent in [sent for sent in self._sent if sent.connection is connection]:
             if sent.open.is_closed or sent.open.oplock_state is not OplockState.BREAKING:
                 self._sent.remove(sent)

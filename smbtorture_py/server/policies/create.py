@@ -108,7 +108,8 @@ class CreatePolicy:
         return desired_access
 
     def access_status(self, request: Request, desired_access: int) -> Status:
-        """SUCCESS, or what DesiredAccess fails with: bits that do not exist, and what the share does not grant."""
+        """SUCCESS, or what DesiredAccess fails with: bits that do not exist, and what the share does not
+        grant."""
         if desired_access & INVALID_ACCESS_BITS:
             return Status.ACCESS_DENIED
         wanted = map_generic(desired_access) & ~int(
@@ -117,7 +118,8 @@ class CreatePolicy:
         return Status.ACCESS_DENIED if wanted & ~request.require_tree().maximal_access else Status.SUCCESS
 
     def local_access(self, tree_connect: TreeConnect, desired_access: int, file_attributes: int) -> int:
-        """The access the storage is opened with: what was asked for, generic rights mapped, or all there is."""
+        """The access the storage is opened with: what was asked for, generic rights mapped, or all there
+        is."""
         access = map_generic(desired_access)
         if desired_access & AccessMask.MAXIMUM_ALLOWED:
             access |= self.maximal_access(tree_connect, file_attributes)
@@ -126,8 +128,10 @@ class CreatePolicy:
     def granted_access(self, local_access: int) -> int:
         """Open.GrantedAccess: FILE_EXECUTE brings FILE_READ_DATA with it (3.3.5.9).
 
-        What 3.3.5.9 says beside that, every right there is where Share.ConnectSecurity is empty, would make a handle
-        opened for reading fit for writing, and contradicts the checks of 3.3.5.12 and 3.3.5.13: it is left out.
+        What 3.3.5.9 says beside that, every right there is where Share.ConnectSecurity is empty, would make a
+        handle
+        opened for reading fit for writing, and contradicts the checks of 3.3.5.12 and 3.3.5.13: it is left
+        out.
         """
         return local_access | (AccessMask.FILE_READ_DATA if local_access & AccessMask.FILE_EXECUTE else 0)
 

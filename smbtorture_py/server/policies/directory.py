@@ -30,5 +30,6 @@ class DirectoryPolicy:
         return Status.INFO_LENGTH_MISMATCH
 
     def snapshot(self) -> bool:
-        """Whether a scan keeps the names found when it began, so that changes neither skip nor repeat entries."""
+        """Whether a scan keeps the names found when it began, so that changes neither skip nor repeat
+        entries."""
         return True

@@ -1,4 +1,5 @@
-"""FSCTLs on files: server-side copy, sparse files and what else [MS-FSCC] has ([MS-SMB2] 3.3.5.15.5, .6, .8)."""
+"""FSCTLs on files: server-side copy, sparse files and what else [MS-FSCC] has ([MS-SMB2] 3.3.5.15.5, .6,
+.8)."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class FileControlPolicy:
     def copy_failure_has_response(self) -> bool:
         """Whether a copy that failed midway is answered with an IOCTL response (3.3.5.15.6.1).
 
-        3.3.4.4 lets no status but INVALID_PARAMETER carry one, so that a client could not tell what it got: the
+        3.3.4.4 lets no status but INVALID_PARAMETER carry one, so that a client could not tell what
+        it got: the
         failure is an ERROR response.
         """
         return False

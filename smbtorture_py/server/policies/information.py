@@ -18,7 +18,8 @@ class InformationPolicy:
         return Status.INVALID_PARAMETER if length > connection.max_transact_size else Status.SUCCESS
 
     def unlisted_class_status(self) -> Status:
-        """What a class fails with that [MS-FSCC] has and 2.2.37 or 2.2.39 does not list (SHOULD, 3.3.5.20.1)."""
+        """What a class fails with that [MS-FSCC] has and 2.2.37 or 2.2.39 does not list (SHOULD,
+        3.3.5.20.1)."""
         return Status.NOT_SUPPORTED
 
     def unknown_class_status(self) -> Status:

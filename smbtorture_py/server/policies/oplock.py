@@ -23,7 +23,8 @@ class OplockPolicy:
     """The choices around oplocks."""
 
     def requested_level(self, request: Request, level: OplockLevel) -> OplockLevel:
-        """RequestedOplockLevel after what the share forces: II at most (SHOULD, 3.3.5.9 ForceLevel2Oplock, SOFS)."""
+        """RequestedOplockLevel after what the share forces: II at most (SHOULD, 3.3.5.9 ForceLevel2Oplock,
+        SOFS)."""
         config = request.require_tree().share.config
         is_above_ii = level in (OplockLevel.BATCH, OplockLevel.EXCLUSIVE)
         if config.force_level2_oplock and is_above_ii:
@@ -33,12 +34,14 @@ class OplockPolicy:
         return level
 
     def stands_against_exclusive(self, other: Open) -> bool:
-        """Whether another open of the stream keeps an exclusive or batch oplock from being granted ([MS-FSA]): any."""
+        """Whether another open of the stream keeps an exclusive or batch oplock from being granted
+        ([MS-FSA]): any."""
         del other
         return True
 
     def break_timeout(self, open_: Open) -> float:
-        """Seconds until a break counts as acknowledged: Open.OplockTimeout is implementation-specific (3.3.4.6)."""
+        """Seconds until a break counts as acknowledged: Open.OplockTimeout is implementation-specific
+        (3.3.4.6)."""
         return PERSISTENT_BREAK_TIMEOUT if open_.is_persistent else BREAK_TIMEOUT
 
     def level_after_break(self, *, overwrites: bool) -> OplockLevel:
@@ -48,13 +51,15 @@ class OplockPolicy:
     def level_ii_break_awaits_acknowledgment(self) -> bool:
         """Whether a break from II to NONE stays open until acknowledged.
 
-        3.3.4.6 literally sets every open Breaking; but the object store expects nothing back for this one, and
+        3.3.4.6 literally sets every open Breaking; but the object store expects nothing back for
+        this one, and
         2.2.24.1 has the client send no acknowledgment, so it is complete when it is sent.
         """
         return False
 
     def connections_for_break(self, open_: Open) -> Sequence[Connection]:
-        """Where a break may go, in order: on 3.x the session's channels, first one first, else Open.Connection (3.3.4.6)."""
+        """Where a break may go, in order: on 3.x the session's channels, first one first, else
+        Open.Connection (3.3.4.6)."""
         connection = open_.connection
         if connection is not None and not connection.is_3x:
             return [connection]
@@ -69,7 +74,8 @@ class OplockPolicy:
         return True
 
     def gives_up_on_transport(self, seconds: float) -> bool:
-        """Whether a transport that has acknowledged nothing for so long counts as failed (the text sets no time)."""
+        """Whether a transport that has acknowledged nothing for so long counts as failed (the text sets no
+        time)."""
         return seconds >= TRANSPORT_PATIENCE
 
     def break_names_session(self) -> bool:
@@ -95,7 +101,8 @@ class OplockPolicy:
         return Status.SUCCESS if level in allowed.get(held, ()) else Status.INVALID_OPLOCK_PROTOCOL
 
     def level_of_acknowledgment(self, open_: Open, level: OplockLevel) -> OplockLevel:
-        """The level the break ends with: EXCLUSIVE counts as NONE; never above what the break asked for (3.3.5.22.1)."""
+        """The level the break ends with: EXCLUSIVE counts as NONE; never above what the break asked for
+        (3.3.5.22.1)."""
         if level is OplockLevel.EXCLUSIVE or open_.break_level is OplockLevel.NONE:
             return OplockLevel.NONE
         return level

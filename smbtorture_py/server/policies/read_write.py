@@ -30,7 +30,8 @@ class ReadWritePolicy:
         return Status.INVALID_PARAMETER if length > connection.max_write_size else Status.SUCCESS
 
     def channel_status(self, connection: Connection, channel: int) -> Status:
-        """SUCCESS, or what Channel fails with: RDMA over TCP, and values unknown to the dialect (3.3.5.12, .13)."""
+        """SUCCESS, or what Channel fails with: RDMA over TCP, and values unknown to the dialect (3.3.5.12,
+        .13)."""
         if not connection.is_3x or channel == Channel.NONE:
             return Status.SUCCESS
         return Status.INVALID_PARAMETER
@@ -46,7 +47,8 @@ class ReadWritePolicy:
     def write_access_status(self, open_: Open, offset: int, length: int, size: int) -> Status:
         """SUCCESS, or what a write fails with that the open has no right for (SHOULD, 3.3.5.13).
 
-        Within the file it needs FILE_WRITE_DATA, beyond its end FILE_APPEND_DATA. Taken literally a handle opened
+        Within the file it needs FILE_WRITE_DATA, beyond its end FILE_APPEND_DATA. Taken literally a handle
+        opened
         for FILE_WRITE_DATA alone could never extend a file, which contradicts [MS-FSA] 2.1.5.4, so that
         FILE_WRITE_DATA suffices for both.
         """

@@ -38,7 +38,7 @@ class SessionPolicy:
         return len(connection.session_table) < connection.server.config.max_sessions_per_connection
 
     def session_id_size(self) -> int:
-        """Bytes of a SessionId that are drawn at random: all of them (how one is generated is free, 3.3.5.5.1)."""
+        """Bytes of a SessionId that are drawn at random: all; how one is generated is free (3.3.5.5.1)."""
         return 8
 
     def find_session(self, request: Request) -> Session | None:
