@@ -90,16 +90,21 @@ def other_than(*values: Plain) -> Where:
 
 
 def any_error() -> Where:
-    """Expect an error status, whichever."""
-    return Where(
-        "an error status",
-        lambda actual: (
-            isinstance(actual, int) and not isinstance(actual, bool) and actual >> 30 == _ERROR_SEVERITY
-        ),
-    )
+    """Expect a refusal, whichever: an NTSTATUS of severity error other than MORE_PROCESSING_REQUIRED, which
+    asks for more, or an HRESULT of the security packages (SEC_E_INVALID_TOKEN and others, [MS-SMB2] 3.3.5.5.3).
+    """
+    return Where("an error status", _is_error)
+
+
+def _is_error(actual: object) -> bool:
+    if not isinstance(actual, int) or isinstance(actual, bool) or actual == Status.MORE_PROCESSING_REQUIRED:
+        return False
+    return actual >> 30 == _ERROR_SEVERITY or actual >> 16 == _SECURITY_HRESULT
 
 
 _ERROR_SEVERITY: Final = 3
+_SECURITY_HRESULT: Final = 0x8009
+"""Failure, FACILITY_SECURITY ([MS-ERREF] 2.1)."""
 
 
 def describe(value: object) -> str:

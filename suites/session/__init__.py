@@ -1,0 +1,1 @@
+"""Sessions: authentication, re-authentication, expiry, signing and sealing from set-up on, and their end."""
