@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from smbtorture_py.wire.negotiate import Dialect
@@ -10,7 +11,7 @@ from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 DIALECTS: Final = (Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1)
 """The dialects that know channels."""
 
-SIGNED: Final = (
+SIGNED: Final[tuple[Mapping[str, object], ...]] = (
     {"dialect": Dialect.SMB_3_0},
     {"dialect": Dialect.SMB_3_0_2},
     *(
@@ -20,7 +21,7 @@ SIGNED: Final = (
 )
 """Every way to sign: 3.0 and 3.0.2 have one, 3.1.1 three."""
 
-SEALED: Final = (
+SEALED: Final[tuple[Mapping[str, object], ...]] = (
     {"dialect": Dialect.SMB_3_0},
     {"dialect": Dialect.SMB_3_0_2},
     *(

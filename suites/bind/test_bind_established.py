@@ -4,17 +4,14 @@
 
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.tamper import Tamper
-from smbtorture_py.conformance.answer import Answer
-from smbtorture_py.conformance.case import Disturbance, case
+from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.needs import MULTI_CHANNEL, SECOND_ADDRESS, SMB3, SMB311
-from smbtorture_py.wire.change_notify import CompletionFilter
+from smbtorture_py.conformance.needs import MULTI_CHANNEL, SECOND_ADDRESS, SMB3
 from smbtorture_py.wire.echo import EchoRequest
-from smbtorture_py.wire.negotiate import SecurityMode
 from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
-from suites.bind.protections import DIALECTS, SIGNED
+from suites.bind.protections import SIGNED
 
 KNOWN_LIMIT = 32
 """Channels that Windows, Samba and ksmbd give a session."""
@@ -34,9 +31,7 @@ def test_a_connection_becomes_a_channel(lab: Lab) -> None:
     answer = lab.connect().bind(session)
     check(answer, specification=Status.SUCCESS)
     check.field(answer, "header.session_id", specification=session.session_id)
-    check.field(
-        answer, "session_flags", requirement="SMB2-3.3.5.5-38", specification=SessionFlags.NONE
-    )
+    check.field(answer, "session_flags", requirement="SMB2-3.3.5.5-38", specification=SessionFlags.NONE)
     check.alive(session)
 
 
