@@ -796,9 +796,10 @@ class LabSession:
             **sending,
         )
 
-    def interfaces(self) -> list[NetworkInterfaceInfo]:
+    def interfaces(self, *, on: LabConnection | None = None) -> list[NetworkInterfaceInfo]:
         """Return the server's network interfaces; blocks the case where it does not tell them."""
-        return decode_list(self.query_interfaces().required().data, [])
+        answer = self.query_interfaces(on=on or self.connection)
+        return decode_list(answer.required().data, [])
 
     def _follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
         options, connection, within, wait = _split(sending)

@@ -67,7 +67,7 @@ def test_the_response_has_its_fixed_fields(lab: Lab) -> None:
 
 @case("interfaces.chain", requirements=["SMB2-2.2.32.5-02", "SMB2-2.2.32.5-01"], needs=NEEDS)
 def test_the_entries_are_a_chain(lab: Lab) -> None:
-    """Next leads from entry to entry by multiples of eight and is zero in the last one, where the list ends."""
+    """Next leads to each following entry, aligned to eight bytes; in the last one it is zero."""
     session = lab.logon()
     answer = session.query_interfaces()
     steps = [entry.next for entry in decode_list(answer.required().data, [])]
