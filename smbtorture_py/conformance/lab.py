@@ -40,6 +40,7 @@ from smbtorture_py.conformance.administration import Administration
 from smbtorture_py.conformance.answer import Answer, CreateAnswer, LogonAnswer, NegotiateAnswer, TreeAnswer
 from smbtorture_py.conformance.case import CIPHER, DIALECT, SIGNING_ALGORITHM, Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.running import Running
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.conformance.target import Account, ShareRole, Target
@@ -58,6 +59,7 @@ from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.negotiate import Capabilities, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 from smbtorture_py.wire.session_setup import SessionSetupFlags
+from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
 from smbtorture_py.wire.status import Status
 
 T = TypeVar("T")
@@ -224,6 +226,20 @@ class Lab:
         if self.target.administration is None:
             raise Blocked("nobody can change the target while it runs")
         return self.target.administration
+
+    def require_encryption(self) -> None:
+        """Make the server encrypt every new session, where it does not do so anyway."""
+        if Capability.ENCRYPTED_SESSIONS not in self.target.capabilities:
+            self.administration.require_encryption()
+
+    def require_signing(self) -> None:
+        """Make the server require signatures, where it does not do so anyway."""
+        if Capability.SIGNING_REQUIRED not in self.target.capabilities:
+            self.administration.require_signing()
+
+    def expire_sessions(self) -> None:
+        """Let the time run out for every session of the server."""
+        self.administration.expire_sessions(self.now)
 
     def dialable(self, advertised: str) -> Address:
         """Return where an address that the server reports for itself is dialled."""
@@ -483,6 +499,10 @@ class LabConnection:
         """Send NEGOTIATE."""
         running = self.lab.drive(negotiate(self.core, self.lab.offer(**offering), tamper=tamper))
         return NegotiateAnswer(self, running.exchange, running.result)
+
+    def smb1_negotiate(self, request: Smb1NegotiateRequest) -> Answer:
+        """Send an SMB1 message as the start of a multi-protocol negotiation, and nothing after it."""
+        return self.follow(self.core.submit_smb1_negotiate(request))
 
     def session_setup(
         self,
