@@ -206,8 +206,8 @@ def _verify_protection(
         return
     if exchange.response_signed:
         # A server without such a session has no key of it; some mark the refusal as signed all the same.
-        is_keyless = is_session_setup and header.status == Status.USER_SESSION_DELETED
-        if known_here or (is_session_setup and not is_keyless):
+        is_keyless = header.status == Status.USER_SESSION_DELETED
+        if not is_keyless and (known_here or is_session_setup):
             key = session.signing_key_for(connection, whole_session=is_session_setup)
             _verify_signature(connection, exchange, message, raw, key, now)
         return

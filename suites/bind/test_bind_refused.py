@@ -258,7 +258,7 @@ def test_a_session_in_progress_is_not_bound(lab: Lab) -> None:
         answer,
         specification=Status.REQUEST_NOT_ACCEPTED,
         permitted_no_key_yet=Status.NOT_SUPPORTED,
-        samba=Status.INVALID_PARAMETER,
+        samba=(DISCONNECT, Status.INVALID_PARAMETER),
     )
     check(lab.connect().bind(session), specification=Status.SUCCESS)
     check.alive(session)
@@ -276,7 +276,7 @@ def test_a_guest_session_is_not_bound(lab: Lab) -> None:
     # There is no key that a refusal could be signed with rightly.
     connection = lab.connect().tolerate(Rule.SIGNATURE)
     answer = connection.bind(session, signed=True, signing_key=session.core.signing_key or NO_KEY)
-    check(answer, specification=Status.NOT_SUPPORTED)
+    check(answer, specification=Status.NOT_SUPPORTED, samba=Status.INVALID_PARAMETER)
     check.alive(session)
 
 
@@ -292,7 +292,7 @@ def test_an_anonymous_session_is_not_bound(lab: Lab) -> None:
     # There is no key that a refusal could be signed with rightly.
     connection = lab.connect().tolerate(Rule.SIGNATURE)
     answer = connection.bind(session, signed=True, signing_key=session.core.signing_key or NO_KEY)
-    check(answer, specification=Status.NOT_SUPPORTED)
+    check(answer, specification=Status.NOT_SUPPORTED, samba=Status.INVALID_PARAMETER)
     check.alive(session)
 
 
