@@ -32,3 +32,23 @@ class Administration(ABC):
     @abstractmethod
     def set_multi_channel(self, enabled: bool) -> None:
         """Set IsMultiChannelCapable ([MS-SMB2] 3.3.1.5)."""
+
+    @abstractmethod
+    def require_encryption(self) -> None:
+        """Set EncryptData and RejectUnencryptedAccess ([MS-SMB2] 3.3.1.5): new sessions are encrypted."""
+
+    @abstractmethod
+    def require_signing(self) -> None:
+        """Set RequireMessageSigning ([MS-SMB2] 3.3.1.5): new sessions must sign."""
+
+    @abstractmethod
+    def refuse_anonymous(self) -> None:
+        """Clear AllowAnonymousAccess ([MS-SMB2] 3.3.1.5)."""
+
+    @abstractmethod
+    def limit_sessions(self, seconds: float) -> None:
+        """Have authentications from now on expire after so many seconds."""
+
+    @abstractmethod
+    def expire_sessions(self, now: float) -> None:
+        """Let the time run out for every session there is ([MS-SMB2] 3.3.6.3)."""

@@ -90,8 +90,10 @@ def other_than(*values: Plain) -> Where:
 
 
 def any_error() -> Where:
-    """Expect a refusal, whichever: an NTSTATUS of severity error other than MORE_PROCESSING_REQUIRED, which
-    asks for more, or an HRESULT of the security packages (SEC_E_INVALID_TOKEN and others, [MS-SMB2] 3.3.5.5.3).
+    """Expect a refusal, whichever.
+
+    That is an NTSTATUS of severity error other than MORE_PROCESSING_REQUIRED, which asks for more, or an
+    HRESULT of the security packages (SEC_E_INVALID_TOKEN and others, [MS-SMB2] 3.3.5.5.3).
     """
     return Where("an error status", _is_error)
 

@@ -47,6 +47,8 @@ class Capability(StrEnum):
     CONTINUOUSLY_AVAILABLE_SHARE = "continuously-available-share"
     RESTART = "restart"
     ADMINISTRATION = "administration"
+    ENCRYPTED_SESSIONS = "encrypted-sessions"
+    SIGNING_REQUIRED = "signing-required"
     DECLARED_INTERFACES = "declared-interfaces"
     SIGNING_OPTIONAL = "signing-optional"
     BLACKHOLE = "blackhole"
@@ -64,6 +66,8 @@ SETUP = frozenset(
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
         Capability.RESTART,
         Capability.ADMINISTRATION,
+        Capability.ENCRYPTED_SESSIONS,
+        Capability.SIGNING_REQUIRED,
         Capability.DECLARED_INTERFACES,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
@@ -136,6 +140,12 @@ CONTINUOUSLY_AVAILABLE_SHARE = _need(
 )
 RESTART = _need("a way to restart the server", Capability.RESTART)
 ADMINISTRATION = _need("a way to change the running server", Capability.ADMINISTRATION)
+ENCRYPTED_SESSIONS = _need(
+    "a server that encrypts every session", Capability.ENCRYPTED_SESSIONS, Capability.ADMINISTRATION
+)
+SIGNING_REQUIRED = _need(
+    "a server that requires signing", Capability.SIGNING_REQUIRED, Capability.ADMINISTRATION
+)
 DECLARED_INTERFACES = _need("a declaration of its interfaces", Capability.DECLARED_INTERFACES)
 SIGNING_OPTIONAL = _need("a server that does not require signing", Capability.SIGNING_OPTIONAL)
 BLACKHOLE = _need("a way to blackhole a connection", Capability.BLACKHOLE)

@@ -13,7 +13,7 @@ from smbtorture_py.conformance.administration import Administration, DeclaredInt
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Entropy
-from smbtorture_py.server.config import NetworkInterface, ServerConfig, ShareConfig
+from smbtorture_py.server.config import Encryption, NetworkInterface, ServerConfig, ShareConfig
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.memory import MemoryStorage
 from smbtorture_py.wire.filetime import to_filetime
@@ -147,6 +147,7 @@ class ReferenceAdministration(Administration):
     """Changes the configuration of a bundled server that runs in this process."""
 
     def __init__(self, server: Server) -> None:
+        self._server = server
         self._config = server.config
 
     def set_interfaces(self, interfaces: Sequence[DeclaredInterface]) -> None:
@@ -156,6 +157,31 @@ class ReferenceAdministration(Administration):
     def set_multi_channel(self, enabled: bool) -> None:
         """Set IsMultiChannelCapable."""
         self._config.multichannel = enabled
+
+    def require_encryption(self) -> None:
+        """Set EncryptData and RejectUnencryptedAccess."""
+        self._config.encryption = Encryption.REQUIRED
+        self._config.reject_unencrypted_access = True
+
+    def require_signing(self) -> None:
+        """Set RequireMessageSigning."""
+        self._config.require_message_signing = True
+
+    def refuse_anonymous(self) -> None:
+        """Clear AllowAnonymousAccess."""
+        accounts = self._config.accounts
+        assert isinstance(accounts, Accounts)
+        accounts.anonymous_allowed = False
+
+    def limit_sessions(self, seconds: float) -> None:
+        """Set how long an authentication lasts."""
+        self._config.session_timeout = seconds
+
+    def expire_sessions(self, now: float) -> None:
+        """Move every session's ExpirationTime to `now` and run the timer that looks at it."""
+        for session in self._server.global_session_table.values():
+            session.expiration_time = now
+        self._server.tick(now)
 
 
 def declared_interfaces(addresses: tuple[Address, ...]) -> tuple[DeclaredInterface, ...]:

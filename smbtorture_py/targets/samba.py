@@ -111,7 +111,7 @@ class PrivateSamba:
                 DeclaredInterface(interface=1, address=host, link_speed=LINK_SPEED, rss=True)
                 for host in self._model.addresses
             ),
-            capabilities=SETUP if len(addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS},
+            capabilities=self._capabilities(),
             deadline_scale=self._model.deadline_scale,
             allows_disruption=True,
         )
@@ -135,6 +135,17 @@ class PrivateSamba:
     def is_running(self) -> bool:
         """The server has not ended by itself."""
         return self._guardian is not None and self._guardian.poll() is None
+
+    def _capabilities(self) -> frozenset[Capability]:
+        """Return what this configuration of ours has, and a probe cannot see."""
+        options = self._model.options
+        here = {
+            Capability.SECOND_ADDRESS: len(self._model.addresses) > 1,
+            Capability.ENCRYPTED_SESSIONS: options.get("server smb encrypt") == "required",
+            Capability.SIGNING_REQUIRED: options.get("server signing") == "mandatory",
+            Capability.SIGNING_OPTIONAL: options.get("server signing") != "mandatory",
+        }
+        return (SETUP - here.keys()) | {capability for capability, there in here.items() if there}
 
     def _version(self) -> str:
         try:
