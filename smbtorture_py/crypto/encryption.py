@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.header import TRANSFORM_PROTOCOL_ID
@@ -49,10 +51,87 @@ def key_size(cipher: int) -> int:
     return size
 
 
-def _aead(cipher: int, key: bytes) -> AESCCM | AESGCM:
+class _Aead(Protocol):
+    """One cipher with its key; `target` has `_SLACK` bytes more than the text, which may be overwritten."""
+
+    def encrypt(
+        self, parts: Sequence[Buffer], target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> bytes:
+        """Encrypt what `parts` make into `target`; return the tag."""
+
+    def decrypt(
+        self, sealed: memoryview, tag: bytes, target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> None:
+        """Decrypt `sealed` into `target`; raises InvalidTag."""
+
+
+_SLACK: Final = TAG_SIZE
+"""What the library wants behind a text: room for a block or for the tag."""
+
+
+class _Gcm:
+    """AES-GCM, from wherever the text lies straight to where it shall be."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = algorithms.AES(key)
+
+    def encrypt(
+        self, parts: Sequence[Buffer], target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> bytes:
+        """Encrypt without copying first."""
+        context = BlockCipher(self._key, modes.GCM(nonce)).encryptor()
+        context.authenticate_additional_data(authenticated)
+        position = 0
+        for part in parts:
+            position += context.update_into(part, target[position:])
+        context.finalize()
+        return context.tag
+
+    def decrypt(
+        self, sealed: memoryview, tag: bytes, target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> None:
+        """Decrypt without copying first; what `target` holds before InvalidTag is raised is worthless."""
+        context = BlockCipher(self._key, modes.GCM(nonce, tag)).decryptor()
+        context.authenticate_additional_data(authenticated)
+        context.update_into(sealed, target)
+        context.finalize()
+
+
+class _Ccm:
+    """AES-CCM, which needs text and tag in one piece: both are moved to where the result shall be."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESCCM(key, TAG_SIZE)
+
+    def encrypt(
+        self, parts: Sequence[Buffer], target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> bytes:
+        """Move the parts, then encrypt in place."""
+        end = 0
+        for part in parts:
+            target[end : end + len(part)] = part
+            end += len(part)
+        self._aead.encrypt_into(nonce, target[:end], authenticated, target[: end + TAG_SIZE])
+        return bytes(target[end : end + TAG_SIZE])
+
+    def decrypt(
+        self, sealed: memoryview, tag: bytes, target: memoryview, nonce: bytes, authenticated: bytes
+    ) -> None:
+        """Move the text and put the tag behind it, then decrypt in place."""
+        end = len(sealed)
+        target[:end] = sealed
+        target[end : end + TAG_SIZE] = tag
+        self._aead.decrypt_into(nonce, target[: end + TAG_SIZE], authenticated, target[:end])
+
+
+def _aead(cipher: int, key: bytes) -> _Aead:
     if len(key) != key_size(cipher):
         raise ValueError(f"a key of {len(key)} bytes, {key_size(cipher)} belong to {Cipher(cipher).name}")
-    return AESCCM(key, TAG_SIZE) if cipher in _CCM else AESGCM(key)
+    return _Ccm(key) if cipher in _CCM else _Gcm(key)
 
 
 class Encryptor:
@@ -76,25 +155,23 @@ class Encryptor:
         """Return TRANSFORM_HEADER and ciphertext of the message that `plain_parts` make, in one buffer.
 
         `nonce` fills the Nonce field, zeros behind; the cipher uses its first `nonce_size` bytes, so more
-        than these puts something into the reserved rest. Every plain byte is moved once, into the buffer
-        it is then encrypted in. Raises ValueError for more than 16 bytes of nonce.
+        than these puts something into the reserved rest. GCM reads the parts where they are; CCM moves
+        every plain byte once, into the buffer it is then encrypted in. Raises ValueError for more than 16
+        bytes of nonce.
         """
         if len(nonce) > NONCE_FIELD_SIZE:
             raise ValueError(f"a nonce of {len(nonce)} bytes, the field has {NONCE_FIELD_SIZE}")
         size = sum(map(len, plain_parts))
         end = TRANSFORM_HEADER_SIZE + size
-        sealed = bytearray(end + TAG_SIZE)
+        sealed = bytearray(end + _SLACK)
         sealed[:TRANSFORM_HEADER_SIZE] = TransformHeader(session_id, nonce, size, flags).encode()
-        with memoryview(sealed) as view:
-            position = TRANSFORM_HEADER_SIZE
-            for part in plain_parts:  # through the view: a bytearray would copy its new slice first
-                view[position : position + len(part)] = part
-                position += len(part)
-            self._aead.encrypt_into(
-                nonce[: self.nonce_size].ljust(self.nonce_size, b"\0"), view[TRANSFORM_HEADER_SIZE:end],
-                bytes(view[_AUTHENTICATED]), view[TRANSFORM_HEADER_SIZE:],
-            )  # fmt: skip
-            view[_SIGNATURE] = view[end:]
+        with memoryview(sealed) as view, view[TRANSFORM_HEADER_SIZE:] as target:
+            view[_SIGNATURE] = self._aead.encrypt(
+                plain_parts,
+                target,
+                nonce[: self.nonce_size].ljust(self.nonce_size, b"\0"),
+                bytes(view[_AUTHENTICATED]),
+            )
         del sealed[end:]
         return sealed
 
@@ -127,13 +204,14 @@ class Decryptor:
         ):
             return None
         sealed = memoryview(frame)
-        # The library wants the tag behind the ciphertext; the frame itself may be held by a capture.
-        opened = memoryview(bytearray(size + TAG_SIZE))
-        opened[:size] = sealed[TRANSFORM_HEADER_SIZE:]
-        opened[size:] = sealed[_SIGNATURE]
+        opened = memoryview(bytearray(size + _SLACK))
         try:
-            self._aead.decrypt_into(
-                header.nonce[: self.nonce_size], opened, bytes(sealed[_AUTHENTICATED]), opened[:size]
+            self._aead.decrypt(
+                sealed[TRANSFORM_HEADER_SIZE:],
+                bytes(sealed[_SIGNATURE]),
+                opened,
+                header.nonce[: self.nonce_size],
+                bytes(sealed[_AUTHENTICATED]),
             )
         except InvalidTag:
             return None
