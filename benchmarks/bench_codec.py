@@ -37,8 +37,8 @@ def report(name: str, message: Message, direction: Direction) -> None:
     whole = measure(lambda: decode_chain(data, direction, []))
     body = measure(lambda: kind.decode(view, []))
     encode = measure(lambda: encode_chain([message]))
-    verdict = "ok" if body < LIMIT else f"above {LIMIT:.0f}"
-    decoding = f"decode {whole:5.1f} us, of that the body {body:5.1f} us ({verdict})"
+    verdict = "ok" if whole < LIMIT else f"above {LIMIT:.0f}"
+    decoding = f"decode {whole:5.1f} us ({verdict}), of that the body {body:5.1f} us"
     print(f"{name:32} {decoding}, encode {encode:5.1f} us")
 
 

@@ -90,7 +90,8 @@ class SparseStream:
         while position < len(view):
             index, start = divmod(offset + position, CHUNK_SIZE)
             count = min(CHUNK_SIZE - start, len(view) - position)
-            self._chunks[index][start : start + count] = view[position : position + count]
+            # Through a view: a bytearray copies what it is given before it takes it.
+            memoryview(self._chunks[index])[start : start + count] = view[position : position + count]
             position += count
         self._size = max(self._size, end)
 

@@ -42,26 +42,26 @@ def split_chain(
     finding, so the loop is bounded.
     """
     entries: list[memoryview] = []
-    position = 0
-    while position < len(data):
-        rest = data[position:]
-        if len(rest) < minimum:
-            findings.append(Finding(base + position, name, f"{len(rest)} bytes left, an entry has {minimum}"))
-            entries.append(rest)
+    position, end = 0, len(data)
+    while position < end:
+        left = end - position
+        if left < minimum:
+            findings.append(Finding(base + position, name, f"{left} bytes left, an entry has {minimum}"))
+            entries.append(data[position:])
             break
-        (following,) = _NEXT.unpack_from(rest)
+        (following,) = _NEXT.unpack_from(data, position)
         if not following:
-            entries.append(rest)
+            entries.append(data[position:])
             break
-        if following < minimum or following >= len(rest):
-            findings.append(Finding(base + position, name, f"next entry at {following} of {len(rest)} bytes"))
-            entries.append(rest)
+        if following < minimum or following >= left:
+            findings.append(Finding(base + position, name, f"next entry at {following} of {left} bytes"))
+            entries.append(data[position:])
             break
         if following % alignment:
             findings.append(
                 Finding(base + position, name, f"next entry at {following}, not {alignment}-byte aligned")
             )
-        entries.append(rest[:following])
+        entries.append(data[position : position + following])
         position += following
     return entries
 

@@ -50,11 +50,14 @@ class FrameReader:
     def feed(self, data: Buffer) -> Iterator[memoryview]:
         """Yield every message that `data` completes, in order, without the 4-byte header.
 
-        Nothing happens until the result is iterated. Raises FramingError, after the messages before it,
+        Each byte is moved once, into the frame it belongs to, and not even that where a frame lies whole in
+        a bytes object: `data` itself is not needed any more when the last frame has been taken. Nothing
+        happens until the result is iterated. Raises FramingError, after the messages before it,
         where a header does not start with zero or announces more than `max_length` bytes; the stream is
         lost then.
         """
-        view = memoryview(data if isinstance(data, bytes) else bytes(data))
+        view = memoryview(data)
+        kept_for_us = isinstance(view.obj, bytes)
         position = 0
         buffer = self._buffer
         while True:
@@ -71,12 +74,12 @@ class FrameReader:
                 buffer = self._buffer
             rest = len(view) - position
             if rest >= FRAME_HEADER_SIZE:
-                end = (
-                    position + FRAME_HEADER_SIZE + self._length(view[position : position + FRAME_HEADER_SIZE])
-                )
+                start = position + FRAME_HEADER_SIZE
+                end = start + self._length(view[position:start])
                 if end <= len(view):
-                    yield view[position + FRAME_HEADER_SIZE : end]
+                    frame = view[start:end]
                     position = end
+                    yield frame if kept_for_us else memoryview(bytes(frame))
                     continue
             buffer += view[position:]
             return

@@ -63,6 +63,8 @@ _FLAGS: Final = FlagCache(HeaderFlags)
 _SYNC = struct.Struct("<4sHHIHHIIQIIQ16s")
 _ASYNC = struct.Struct("<4sHHIHHIIQQQ16s")
 _CHANNEL_SEQUENCE_MASK: Final = 0xFFFF
+_ASYNC_BIT: Final = int(HeaderFlags.ASYNC_COMMAND)
+"""A plain integer: `&` with an IntFlag costs as much as all the rest of decoding a header."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Header:
 
     def encode(self) -> bytes:
         """Encode into 64 bytes; NextCommand AUTO becomes 0 (a chain fills it in)."""
-        if self.flags & HeaderFlags.ASYNC_COMMAND:
+        if int(self.flags) & _ASYNC_BIT:
             return _ASYNC.pack(
                 self.protocol_id,
                 self.structure_size,
@@ -165,7 +167,7 @@ class Header:
             findings.append(Finding(offset + 4, "StructureSize", f"{structure_size}, not {HEADER_SIZE}"))
         flags = _FLAGS[raw_flags]
         async_id = 0
-        if raw_flags & HeaderFlags.ASYNC_COMMAND:
+        if raw_flags & _ASYNC_BIT:
             async_id, process_id, tree_id = process_id | tree_id << 32, 0, 0
         return cls(
             command,
