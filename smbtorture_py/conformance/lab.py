@@ -61,12 +61,16 @@ from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 from smbtorture_py.wire.session_setup import SessionSetupFlags
 from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
 from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.transform import TransformHeader
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Body)
 
 PATIENCE: Final = 10.0
 """Seconds that an answer may take before it counts as none, times the target's scale."""
+
+RETRY: Final = 0.05
+"""Seconds between two attempts at what a server does in its own time."""
 
 CLIENT_GUID_SIZE: Final = 16
 NAME_BYTES: Final = 4
@@ -273,6 +277,18 @@ class Lab:
         """Let time pass, unscaled; for cases about timers."""
         self.world.run_for(seconds)
 
+    def eventually(
+        self, attempt: Callable[[], T], holds: Callable[[T], bool], within: float | None = None
+    ) -> T:
+        """Repeat `attempt` until what it returns is as it should be, or the time is over; return the last.
+
+        For what a server does in its own time, such as closing what a lost connection leaves behind.
+        """
+        deadline = self.world.now + self.seconds(PATIENCE if within is None else within)
+        while not holds(result := attempt()) and self.world.now < deadline:
+            self.world.run_for(RETRY)
+        return result
+
     def wait_for(self, answer: Answer, within: float | None = None) -> None:
         """Wait for an answer; None need come."""
         start = self.world.now
@@ -454,6 +470,9 @@ class LabConnection:
         self.may_be_lost = False
         """The server is allowed to close it: it need not be alive once it is lost."""
         self.tolerated: set[Rule] = set()
+        self.transforms: list[tuple[TransformHeader, int]] = []
+        """The TRANSFORM_HEADER of each encrypted message received, and how many bytes follow it."""
+        link.core.transform_tap = lambda header, size: self.transforms.append((header, size))
 
     @property
     def core(self) -> Connection:
@@ -548,6 +567,13 @@ class LabConnection:
         return self._authenticate(
             bind(session.core, self.core, credentials, _logon_options(signed, logon)), session
         )
+
+    def begin_bind(
+        self, session: LabSession, *, signed: bool | None = None, **logon: Unpack[Logon]
+    ) -> Authentication:
+        """Send the first SESSION_SETUP of a bind and leave it at that until `finish` is called."""
+        options = _logon_options(signed, logon)
+        return Authentication(self, bind(session.core, self.core, None, options), session)
 
     def _authenticate(self, procedure: Procedure[LogonResult], session: LabSession | None) -> LogonAnswer:
         return self.authenticated(self.lab.drive(procedure), session)
