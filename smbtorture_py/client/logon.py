@@ -247,7 +247,7 @@ class _Logon:
         )
         session.encrypt_data = connection.is_smb3 and bool(flags & SessionFlags.ENCRYPT_DATA)
         session.signing_required = (
-            (connection.config.require_message_signing or connection.require_signing)
+            (self._requires_signing() or connection.require_signing)
             and not is_guest
             and not is_anonymous
             and not session.encrypt_data
@@ -257,6 +257,12 @@ class _Logon:
         if is_guest and connection.config.require_message_signing:
             result.error = "a guest session, but RequireMessageSigning is set"
         return session
+
+    def _requires_signing(self) -> bool:
+        """RequireMessageSigning, or what this authentication or its NEGOTIATE told the server about it."""
+        connection = self.connection
+        told = connection.client_security_mode | (self.options.security_mode or SecurityMode.NONE)
+        return connection.config.require_message_signing or SecurityMode.SIGNING_REQUIRED in told
 
     def _new_channel(
         self,
@@ -291,7 +297,7 @@ class _Logon:
             key = session.signing_key_for(connection)
             if not receiving.verify(connection, exchange, key, connection.clock()):
                 result.error = "the signature of the last response is wrong"
-        elif session.is_guest or session.is_anonymous:
+        elif session.is_guest or session.is_anonymous or self.credentials.is_anonymous:
             return
         elif connection.dialect >= Dialect.SMB_3_1_1:
             self._give_up(result, Rule.LOGON_NOT_SIGNED, "the last response is not signed")

@@ -48,9 +48,14 @@ def cancel_requests(connection: Connection, now: float) -> None:
 
 def cancel_session_requests(session: Session, now: float) -> None:
     """Cancel what is pending for a session on any of its channels."""
+    policy = session.connection.server.policies.asynchronous
     for channel in session.channel_list:
         for request in list(channel.connection.async_command_list.values()):
-            if request.session is session and request.on_cancel is not None:
+            if (
+                request.session is session
+                and request.on_cancel is not None
+                and policy.pending_requests_end_with_session(request)
+            ):
                 request.on_cancel(now)
 
 
@@ -72,9 +77,9 @@ def remove_session(
     for tree in session.tree_connect_table.values():
         tree.share.current_uses -= 1
     session.tree_connect_table.clear()
-    for channel in session.channel_list:
-        channel.connection.session_table.pop(session.session_id, None)
-        channel.connection.preauth_session_table.pop(session.session_id, None)
+    for connection in session.channel_list.connections():
+        connection.session_table.pop(session.session_id, None)
+        connection.preauth_session_table.pop(session.session_id, None)
     session.connection.session_table.pop(session.session_id, None)
     session.connection.preauth_session_table.pop(session.session_id, None)
     session.channel_list.clear()

@@ -29,7 +29,8 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if status != Status.SUCCESS:
         return Reply(status)
     if not request.session_id:
-        return _new_session(server, request, body, now)
+        status = policies.session.new_session_status(body)
+        return Reply(status) if status != Status.SUCCESS else _new_session(server, request, body, now)
     if request.is_binding:
         return _bind(server, request, body, now)
     if request.asks_to_bind:
@@ -122,8 +123,9 @@ def _claim_session(request: Request, session: Session | None) -> None:
 def _reauthenticate(server: Server, connection: Connection, session: Session, now: float) -> PreauthSession:
     """Begin to authenticate an existing session again (3.3.5.5.2)."""
     if session.state is SessionState.EXPIRED:
-        session.state = SessionState.IN_PROGRESS
         session.security_context = None
+    if server.policies.session.reauthentication_suspends(session):
+        session.state = SessionState.IN_PROGRESS
     exchange = PreauthSession(
         session.session_id, _acceptor(server, now), is_binding=False, is_reauthentication=True
     )
@@ -142,6 +144,8 @@ def _authenticate(
     """Take the GSS exchange one step further (3.3.5.5.3)."""
     if exchange.preauth_integrity_hash is not None:
         server.preauth_hasher.session_setup_request(exchange.preauth_integrity_hash, request.raw)
+    if server.policies.session.previous_session_is_due(is_complete=False):
+        _end_previous_session(server, request, body, session, now)
     result = exchange.acceptor.step(bytes(body.security_buffer))
     match result:
         case Continue():
@@ -216,17 +220,17 @@ def _succeed(
         session.channel_list.add(channel)
     # The user.
     if not exchange.is_binding:
-        if not policies.session.keeps_security_context(session):
+        if session.security_context is None or not policies.session.keeps_security_context(session):
             session.security_context = accepted.identity
-            session.user_name = accepted.identity.user
-        session.is_anonymous = accepted.identity.is_anonymous
-        session.is_guest = accepted.identity.is_guest
+        session.user_name = session.security_context.user
+        session.is_anonymous = session.security_context.is_anonymous
+        session.is_guest = session.security_context.is_guest
     connection.constrained_connection &= policies.session.constrained_after(session)
     # Session.SigningRequired, before encryption has its say.
     session.signing_required = policies.session.signing_is_required(connection, session, body)
     # The keys.
     preauth = exchange.preauth_integrity_hash.value if exchange.preauth_integrity_hash is not None else b""
-    if is_new:
+    if policies.session.derives_keys(is_new=is_new, is_binding=exchange.is_binding):
         _set_keys(server, session, accepted.session_key, preauth)
     if exchange.is_binding and connection.dialect is not None:
         channel.signing_key = server.key_deriver.channel_signing_key(
@@ -245,17 +249,25 @@ def _succeed(
         session_flags=policies.session.session_flags(session, encrypt=encrypts),
         security_buffer=accepted.token,
     )
-    # PreviousSessionId.
-    previous = server.global_session_table.get(body.previous_session_id) if body.previous_session_id else None
-    if previous is not None and policies.session.honours_previous_session(
-        session, previous, requested_id=request.header.session_id
-    ):
-        remove_session(server, previous, now, preserved=policies.connection_loss.open_is_preserved)
+    if policies.session.previous_session_is_due(is_complete=True):
+        _end_previous_session(server, request, body, session, now)
     session.state = SessionState.VALID
     session.expiration_time = policies.session.expiration_time(connection, now)
     if connection.is_311 and is_new:
         session.supports_notifications = connection.supports_notifications
     return Reply(Status.SUCCESS, response)
+
+
+def _end_previous_session(
+    server: Server, request: Request, body: SessionSetupRequest, session: Session, now: float
+) -> None:
+    """Remove the session that PreviousSessionId names, where it is to be removed (3.3.5.5.3)."""
+    policies = server.policies
+    previous = server.global_session_table.get(body.previous_session_id) if body.previous_session_id else None
+    if previous is not None and policies.session.honours_previous_session(
+        session, previous, requested_id=request.header.session_id
+    ):
+        remove_session(server, previous, now, preserved=policies.connection_loss.open_is_preserved)
 
 
 def _set_keys(server: Server, session: Session, full_session_key: bytes, preauth: bytes) -> None:

@@ -40,6 +40,10 @@ class ChannelTable:
         """Remove the channel on this connection, where there is one."""
         self._channels = [channel for channel in self._channels if channel.connection is not connection]
 
+    def connections(self) -> list[Connection]:
+        """The connections that know the session, and forget it when it ends (3.3.5.6)."""
+        return [channel.connection for channel in self._channels]
+
     def clear(self) -> None:
         """Remove every channel."""
         self._channels.clear()

@@ -34,6 +34,11 @@ class AsyncPolicy:
         del target
         return True
 
+    def pending_requests_end_with_session(self, request: Request) -> bool:
+        """Whether a request still pending when its session ends is answered (3.3.4.12, 3.3.4.17)."""
+        del request
+        return True
+
     def pending_requests_end_with_connection(self, request: Request) -> bool:
         """Whether a request still pending when its connection is lost is cancelled (3.3.7.1)."""
         del request

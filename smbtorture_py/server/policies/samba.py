@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
@@ -12,15 +12,21 @@ from smbtorture_py.server.policies.windows import (
     already_bound,
     signing_algorithm_mismatch,
 )
+from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate_contexts import ContextType
+from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
     from smbtorture_py.wire.negotiate_contexts import NegotiateContext
+    from smbtorture_py.wire.session_setup import SessionSetupRequest
+
+_TAKES_A_PATH: Final = (Command.TREE_CONNECT, Command.CREATE, Command.QUERY_INFO, Command.SET_INFO)
 
 
 class SambaBindPolicy(BindPolicy):
@@ -70,3 +76,36 @@ class SambaSessionPolicy(SessionPolicy):
     def session_id_size(self) -> int:
         """SessionIds are drawn from 32 bits."""
         return 4
+
+    def new_session_status(self, request: SessionSetupRequest) -> Status:
+        """BINDING without a SessionId is refused."""
+        binds = SessionSetupFlags.BINDING in SessionSetupFlags(request.flags)
+        return Status.INVALID_PARAMETER if binds else Status.SUCCESS
+
+    def dialect_must_match_client(self, connection: Connection) -> bool:
+        """There is no table of clients."""
+        del connection
+        return False
+
+    def constrained_ends_connection(self, connection: Connection) -> bool:
+        """Connections are not constrained."""
+        del connection
+        return False
+
+    def reauthentication_suspends(self, session: Session) -> bool:
+        """Every session that is being authenticated again counts as unfinished."""
+        del session
+        return True
+
+    def keeps_security_context(self, session: Session) -> bool:
+        """A re-authentication changes the user."""
+        del session
+        return False
+
+    def in_progress_status(self, request: Request) -> Status:
+        """Only what takes a path is refused, with INVALID_HANDLE."""
+        return Status.INVALID_HANDLE if request.command in _TAKES_A_PATH else Status.SUCCESS
+
+    def null_session_flag(self) -> SessionFlags:
+        """An anonymous session has no flag."""
+        return SessionFlags.NONE

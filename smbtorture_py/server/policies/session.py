@@ -25,10 +25,10 @@ class SessionPolicy:
     def constrained_ends_connection(self, connection: Connection) -> bool:
         """Whether a request ends a connection on which nobody has authenticated (3.3.5.2.9).
 
-        Where AllowAnonymousAccess is FALSE and the client uses 3.x.
+        Where AllowAnonymousAccess is FALSE and the server implements 3.x.
         """
         return (
-            connection.is_3x
+            connection.server.implements_3x
             and connection.constrained_connection
             and not connection.server.config.accounts.anonymous_allowed
         )
@@ -40,6 +40,11 @@ class SessionPolicy:
     def session_id_size(self) -> int:
         """Bytes of a SessionId that are drawn at random: all; how one is generated is free (3.3.5.5.1)."""
         return 8
+
+    def new_session_status(self, request: SessionSetupRequest) -> Status:
+        """SUCCESS, or what SESSION_SETUP without SessionId fails with; its flags mean nothing (3.3.5.5)."""
+        del request
+        return Status.SUCCESS
 
     def find_session(self, request: Request) -> Session | None:
         """The session a request belongs to: of this connection's SessionTable (3.3.5.2.9)."""
@@ -93,10 +98,21 @@ class SessionPolicy:
         """What SESSION_SETUP fails with where the client already uses another dialect (3.3.5.5.3)."""
         return Status.USER_SESSION_DELETED
 
+    def reauthentication_suspends(self, session: Session) -> bool:
+        """Whether a session is InProgress while it is being authenticated again: where it was Expired
+        (3.3.5.5.2)."""
+        return session.state is SessionState.EXPIRED
+
     def keeps_security_context(self, session: Session) -> bool:
         """Whether a re-authentication leaves Session.SecurityContext as it is: where it is not NULL
         (3.3.5.5.3)."""
         return session.security_context is not None
+
+    def derives_keys(self, *, is_new: bool, is_binding: bool) -> bool:
+        """Whether a successful authentication gives the session its keys: of a new session only
+        (3.3.5.5.3)."""
+        del is_binding
+        return is_new
 
     def reauthentication_user_status(self, session: Session, identity: Identity) -> Status:
         """SUCCESS, or what re-authentication as another user fails with (the specification is silent)."""
@@ -153,6 +169,10 @@ class SessionPolicy:
     def constrained_after(self, session: Session) -> bool:
         """ConstrainedConnection after a success: FALSE unless the session is anonymous (3.3.5.5.3)."""
         return session.is_anonymous
+
+    def previous_session_is_due(self, *, is_complete: bool) -> bool:
+        """Whether PreviousSessionId is looked at now: when the authentication is complete (3.3.5.5.3)."""
+        return is_complete
 
     def honours_previous_session(self, session: Session, previous: Session, *, requested_id: int) -> bool:
         """Whether PreviousSessionId removes that session: of the same user, and not this one (3.3.5.5.3)."""
