@@ -1,0 +1,58 @@
+"""smbtorture against the server: as good as smbd in every suite, and every non-pass explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import peer_smbtorture
+import peer_triage
+import pytest
+from peer_records import PeerRecord, Recorder
+from peer_server import Served
+
+TIMEOUT = 200
+
+
+@dataclass(slots=True, frozen=True)
+class Baseline:
+    """What Samba 4.17's own smbd passes and skips."""
+
+    passes: int
+    skips: int = 0
+
+
+SUITES = {
+    "session": Baseline(55, 7),
+    "connect": Baseline(1),
+    "tcon": Baseline(1),
+    "session-id": Baseline(1),
+    "read": Baseline(5),
+    "rw": Baseline(2),
+    "dir": Baseline(5, 1),
+    "getinfo": Baseline(5),
+    "mkdir": Baseline(1),
+}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_suite_is_at_least_as_good_as_smbd(
+    suite: str, need: Callable[[str], None], recorder: Recorder, peer_folder: Path
+) -> None:
+    need("smbtorture")
+    with Served(peer_folder) as served:
+        run = peer_smbtorture.run(served, suite, peer_folder, TIMEOUT)
+    recorder.keep(f"smbtorture.{suite}.txt", run.text)
+    for result in run.results:
+        recorder.add(
+            PeerRecord(
+                peer="smbtorture", version=peer_smbtorture.version(), policy=served.policy, area=suite,
+                name=result.name, outcome=result.outcome, reason=result.reason, seconds=result.seconds,
+            )
+        )  # fmt: skip
+    baseline = SUITES[suite]
+    found = peer_triage.problems("smbtorture", suite, run.results)
+    assert not found, "\n".join(found)
+    assert run.count("pass") >= baseline.passes
+    assert run.count("skip") <= baseline.skips
