@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.wire.codec import FILE_ID_ANY
-from smbtorture_py.wire.ioctl import IoctlResponse
+from smbtorture_py.wire.codec import FILE_ID_ANY, HEADER_SIZE
+from smbtorture_py.wire.ioctl import IoctlFlags, IoctlRequest, IoctlResponse
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.status import Status
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
-    from smbtorture_py.wire.ioctl import IoctlRequest
     from smbtorture_py.wire.ioctl_payloads.validate_negotiate_info import ValidateNegotiateInfoRequest
 
+_MINIMUM_OFFSET: Final = HEADER_SIZE + IoctlRequest.STRUCTURE_SIZE - 1
+_ALIGNMENT: Final = 8
 WITHOUT_FILE: Final = frozenset(
     {
         FsctlCode.DFS_GET_REFERRALS, FsctlCode.DFS_GET_REFERRALS_EX, FsctlCode.QUERY_NETWORK_INTERFACE_INFO,
@@ -29,6 +30,10 @@ WITHOUT_FILE: Final = frozenset(
 
 class IoctlPolicy:
     """The choices around IOCTL."""
+
+    def is_fsctl(self, body: IoctlRequest) -> bool:
+        """Whether Flags are SMB2_0_IOCTL_IS_FSCTL and nothing else (3.3.5.15)."""
+        return body.flags == IoctlFlags.IS_FSCTL
 
     def not_fsctl_status(self) -> Status:
         """What a request without SMB2_0_IOCTL_IS_FSCTL fails with (3.3.5.15)."""
@@ -42,6 +47,23 @@ class IoctlPolicy:
         """SUCCESS, or what counts above MaxTransactSize fail with (SHOULD, 3.3.5.15)."""
         counts = (int(body.input_count), int(body.max_input_response), int(body.max_output_response))
         return Status.INVALID_PARAMETER if max(counts) > connection.max_transact_size else Status.SUCCESS
+
+    def input_status(self, body: IoctlRequest, message_size: int) -> Status:
+        """SUCCESS, or what input that does not lie in the message where it should fails with (3.3.5.15).
+
+        Without input InputOffset is not looked at (2.2.31), although it might be (MAY, 3.3.5.15).
+        """
+        offset = body.input_offset
+        if not body.input_count:
+            return Status.SUCCESS
+        if 0 < offset < _MINIMUM_OFFSET or offset % _ALIGNMENT or offset + body.input_count > message_size:
+            return Status.INVALID_PARAMETER
+        return Status.SUCCESS
+
+    def payload_size(self, body: IoctlRequest) -> int:
+        """The bytes that CreditCharge has to pay for (3.3.5.15)."""
+        sent = body.input_count + body.output_count
+        return max(sent, body.max_input_response + body.max_output_response)
 
     def unknown_code_status(self, request: Request) -> Status:
         """What a code that the server does not allow fails with (SHOULD, 3.3.5.15)."""
