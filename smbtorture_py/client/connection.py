@@ -27,6 +27,7 @@ from smbtorture_py.wire.message import Direction, Message
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
+from smbtorture_py.wire.transform import TransformHeader
 
 NO_DIALECT: Final = 0
 """Connection.Dialect before a NEGOTIATE response has chosen one."""
@@ -115,6 +116,9 @@ class Connection:
 
     plain_tap: Callable[[Direction, Buffer], None] | None = None
     """Shown each frame before it is encrypted and after it was decrypted, for captures."""
+
+    transform_tap: Callable[[TransformHeader, int], None] | None = None
+    """Shown the TRANSFORM_HEADER of each encrypted message received, and how many bytes follow it."""
 
     lost: Closed | None = None
     lost_at: float | None = None

@@ -73,6 +73,9 @@ class Exchange:
     decrypted: bool = False
     """The response came encrypted."""
 
+    interim_decrypted: bool = False
+    """The interim response came encrypted."""
+
     answered_at: float | None = None
     lost: Closed | None = None
     violations: list[Violation] = field(default_factory=list)
@@ -100,9 +103,10 @@ class Exchange:
     def is_signed_right(self) -> bool:
         """The request was signed, and nothing was tampered with that spoils the signature."""
         tamper = self.tamper
-        return self.signed and (
-            tamper is None or (tamper.signing_key is None and tamper.signed is None and tamper.frame is None)
-        )
+        if tamper is None:
+            return self.signed
+        points = (tamper.signing_key, tamper.signing_algorithm, tamper.signed, tamper.frame)
+        return self.signed and all(point is None for point in points)
 
     @property
     def is_pending(self) -> bool:

@@ -65,6 +65,8 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     if transform is None:
         connection.violate(Rule.DECRYPTION, "; ".join(map(str, findings)), now)
         return
+    if connection.transform_tap is not None:
+        connection.transform_tap(transform, len(frame) - TRANSFORM_HEADER_SIZE)
     if transform.flags != TransformFlags.ENCRYPTED:
         connection.violate(Rule.DECRYPTION, f"Flags/EncryptionAlgorithm is {transform.flags:#x}, not 1", now)
     session = connection.session_table.get(transform.session_id)
@@ -74,8 +76,11 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
         return
     opened = decryptor.open(frame)
     if opened is None:
-        connection.violate(Rule.DECRYPTION, "the message cannot be decrypted: wrong signature or size", now)
+        connection.violate(Rule.DECRYPTION, "the message cannot be decrypted: wrong signature", now)
         return
+    if transform.original_message_size != len(opened):
+        problem = f"OriginalMessageSize is {transform.original_message_size}, the message has {len(opened)}"
+        connection.violate(Rule.DECRYPTION, f"{problem} bytes", now)
     if connection.plain_tap is not None:
         connection.plain_tap(Direction.RESPONSE, opened)
     protocol_id = bytes(opened[:4])
@@ -146,6 +151,10 @@ def _message(
     _verify_async(connection, exchange, message, now)
     if is_interim:
         exchange.interim.append(message)
+        exchange.interim_decrypted = decrypted
+        if exchange.encrypted and not decrypted:
+            problem = "the request was encrypted, its interim response is not"
+            connection.violate(Rule.NOT_ENCRYPTED, problem, now, exchange)
         exchange.async_id = header.async_id
         return exchange
     # 3.2.5.1.8 Processing the Response

@@ -24,7 +24,7 @@ from smbtorture_py.wire.read import ReadRequest
 from smbtorture_py.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbtorture_py.wire.set_info import SetInfoRequest
 from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
-from smbtorture_py.wire.transform import TransformFlags
+from smbtorture_py.wire.transform import TransformHeader
 from smbtorture_py.wire.write import WriteRequest
 
 if TYPE_CHECKING:
@@ -292,8 +292,9 @@ def _protect(connection: Connection, exchange: Exchange, parts: list[Buffer]) ->
         parts = [whole]
     if exchange.signed:
         header = exchange.request.header
+        algorithm = tamper.signing_algorithm
         signature = compute_signature(
-            connection.signing_algorithm,
+            connection.signing_algorithm if algorithm is None else algorithm,
             _signing_key(connection, exchange),
             parts,
             message_id=header.message_id,
@@ -311,6 +312,11 @@ def _protect(connection: Connection, exchange: Exchange, parts: list[Buffer]) ->
     return parts
 
 
+def _transform_session_id(exchange: Exchange) -> int:
+    """Return Session.SessionId ([MS-SMB2] 3.1.4.3); without a session what the message says."""
+    return exchange.session.session_id if exchange.session else exchange.request.header.session_id
+
+
 def _seal(connection: Connection, exchange: Exchange, parts: Sequence[Buffer]) -> bytearray:
     """Encrypt a whole frame ([MS-SMB2] 3.1.4.3)."""
     tamper, session = exchange.tamper or _NO_TAMPER, exchange.session
@@ -319,11 +325,10 @@ def _seal(connection: Connection, exchange: Exchange, parts: Sequence[Buffer]) -
     size = nonce_size(connection.cipher)
     if nonce is None:
         nonce = session.next_nonce(size) if session is not None else connection.entropy(size)
-    session_id = tamper.transform_session_id
-    if session_id is None:
-        session_id = exchange.request.header.session_id
-    flags = TransformFlags.ENCRYPTED if tamper.transform_flags is None else tamper.transform_flags
-    sealed = Encryptor(connection.cipher, key).seal(parts, session_id, nonce, flags)
+    header = TransformHeader(_transform_session_id(exchange), nonce, sum(map(len, parts)))
+    if tamper.transform is not None:
+        tamper.transform(header)
+    sealed = Encryptor(connection.cipher, key).seal_under(header, parts)
     if tamper.encrypted is not None:
         tamper.encrypted(sealed)
     return sealed

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from smbtorture_py.wire.header import Header
 from smbtorture_py.wire.message import Message
+from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
+from smbtorture_py.wire.transform import TransformHeader
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +33,9 @@ class Tamper:
     signing_key: bytes | None = None
     """Sign with this key instead of the right one."""
 
+    signing_algorithm: SigningAlgorithm | None = None
+    """Sign with this algorithm instead of the connection's."""
+
     signed: Callable[[bytearray], None] | None = None
     """After signing, before encryption: the whole message; in place, length changes included."""
 
@@ -40,11 +45,8 @@ class Tamper:
     nonce: bytes | None = None
     """Encrypt with this nonce (11 bytes for CCM, 12 for GCM) instead of a new one."""
 
-    transform_session_id: int | None = None
-    """SessionId of the TRANSFORM_HEADER instead of Session.SessionId."""
-
-    transform_flags: int | None = None
-    """Flags/EncryptionAlgorithm of the TRANSFORM_HEADER instead of 1."""
+    transform: Callable[[TransformHeader], None] | None = None
+    """Before encryption: the TRANSFORM_HEADER, all fields set except Signature, which authenticates them."""
 
     encrypted: Callable[[bytearray], None] | None = None
     """After encryption: TRANSFORM_HEADER and what follows it; in place, length changes included."""

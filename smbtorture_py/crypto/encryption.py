@@ -154,17 +154,27 @@ class Encryptor:
     ) -> bytearray:
         """Return TRANSFORM_HEADER and ciphertext of the message that `plain_parts` make, in one buffer.
 
-        `nonce` fills the Nonce field, zeros behind; the cipher uses its first `nonce_size` bytes, so more
-        than these puts something into the reserved rest. GCM reads the parts where they are; CCM moves
-        every plain byte once, into the buffer it is then encrypted in. Raises ValueError for more than 16
+        `nonce` fills the Nonce field, zeros behind; see `seal_under`. Raises ValueError for more than 16
         bytes of nonce.
         """
+        size = sum(map(len, plain_parts))
+        return self.seal_under(TransformHeader(session_id, nonce, size, flags), plain_parts)
+
+    def seal_under(self, header: TransformHeader, plain_parts: Sequence[Buffer]) -> bytearray:
+        """Return `header` with its Signature filled in, and the ciphertext of the message that `plain_parts`
+        make, in one buffer.
+
+        The header's other fields go out as they are and are authenticated, however wrong. The cipher uses
+        the first `nonce_size` bytes of the nonce, so more than these puts something into the reserved rest.
+        GCM reads the parts where they are; CCM moves every plain byte once, into the buffer it is then
+        encrypted in. Raises ValueError for more than 16 bytes of nonce.
+        """
+        nonce = header.nonce
         if len(nonce) > NONCE_FIELD_SIZE:
             raise ValueError(f"a nonce of {len(nonce)} bytes, the field has {NONCE_FIELD_SIZE}")
-        size = sum(map(len, plain_parts))
-        end = TRANSFORM_HEADER_SIZE + size
+        end = TRANSFORM_HEADER_SIZE + sum(map(len, plain_parts))
         sealed = bytearray(end + _SLACK)
-        sealed[:TRANSFORM_HEADER_SIZE] = TransformHeader(session_id, nonce, size, flags).encode()
+        sealed[:TRANSFORM_HEADER_SIZE] = header.encode()
         with memoryview(sealed) as view, view[TRANSFORM_HEADER_SIZE:] as target:
             view[_SIGNATURE] = self._aead.encrypt(
                 plain_parts,
@@ -190,18 +200,13 @@ class Decryptor:
     def open(self, frame: Buffer) -> memoryview | None:
         """Return the message sealed in `frame` (TRANSFORM_HEADER first), None where it does not open.
 
-        None stands for: too short for the header, another ProtocolId, OriginalMessageSize that is not the
-        number of bytes that follow, a wrong Signature ([MS-SMB2] 3.2.5.1.1, 3.3.5.2.1). Which of the header's
-        other fields are acceptable is the caller's decision. `frame` is left as it is; the message is a view
-        of a new buffer.
+        None stands for: too short for the header, another ProtocolId, a wrong Signature ([MS-SMB2]
+        3.2.5.1.1, 3.3.5.2.1). Which of the header's other fields are acceptable, OriginalMessageSize among
+        them, is the caller's decision. `frame` is left as it is; the message is a view of a new buffer.
         """
         size = len(frame) - TRANSFORM_HEADER_SIZE
         header = TransformHeader.decode(frame, [])
-        if (
-            header is None
-            or header.protocol_id != TRANSFORM_PROTOCOL_ID
-            or header.original_message_size != size
-        ):
+        if header is None or header.protocol_id != TRANSFORM_PROTOCOL_ID:
             return None
         sealed = memoryview(frame)
         opened = memoryview(bytearray(size + _SLACK))

@@ -19,7 +19,7 @@ from smbtorture_py.wire.header import (
 )
 from smbtorture_py.wire.message import Direction, Message, decode_body
 from smbtorture_py.wire.status import Status
-from smbtorture_py.wire.transform import TRANSFORM_HEADER_SIZE, TransformHeader
+from smbtorture_py.wire.transform import TransformHeader
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -39,14 +39,22 @@ def receive_frame(connection: Connection, frame: memoryview, now: float) -> None
     if protocol_id == TRANSFORM_PROTOCOL_ID:
         opened = _open(connection, frame)
         if opened is None:
-            connection.disconnect(now)
+            if connection.server.policies.encryption.unopened_ends_connection(connection):
+                connection.disconnect(now)
             return
         frame, sealed_session_id = opened
         protocol_id = bytes(frame[:_PROTOCOL_ID_SIZE])
+    policy = connection.server.policies.message
     # A compressed message: IsCompressionSupported is FALSE, so it ends the connection (3.3.5.2.1.2).
-    if protocol_id != PROTOCOL_ID or connection.server.policies.message.length_ends_connection(
-        connection, len(frame)
-    ):
+    if protocol_id != PROTOCOL_ID:
+        if policy.unknown_protocol_ends_connection(connection):
+            connection.disconnect(now)
+        return
+    if len(frame) < HEADER_SIZE:
+        if policy.short_message_ends_connection(connection):
+            connection.disconnect(now)
+        return
+    if policy.length_ends_connection(connection, len(frame)):
         connection.disconnect(now)
         return
     chain = _make_chain(connection, frame, sealed_session_id, now)
@@ -61,7 +69,7 @@ def _open(connection: Connection, frame: memoryview) -> tuple[memoryview, int] |
     policy = connection.server.policies.encryption
     if not policy.connection_can_open(connection):
         return None
-    if len(frame) <= TRANSFORM_HEADER_SIZE:
+    if policy.short_frame_ends_connection(len(frame)):
         return None
     header = TransformHeader.decode(frame, [])
     if header is None or not policy.flags_are_right(header.flags):
@@ -74,17 +82,19 @@ def _open(connection: Connection, frame: memoryview) -> tuple[memoryview, int] |
     if not session.decryption_key:
         return None
     message = connection.server.message_encryptor.open(connection, session, frame)
-    if message is None or len(message) < HEADER_SIZE:
+    if message is None or policy.size_ends_connection(header.original_message_size, len(message)):
+        return None
+    if len(message) < HEADER_SIZE:
         return None
     return message, header.session_id
 
 
-def _cut(frame: memoryview) -> list[tuple[int, memoryview]] | None:
+def _cut(frame: memoryview, limit: int) -> list[tuple[int, memoryview]] | None:
     """Cut a message into its requests, each with its offset; None where one is shorter than a header
-    (3.3.5.2.6)."""
+    (3.3.5.2.6), or where there are more than `limit`."""
     pieces: list[tuple[int, memoryview]] = []
     offset = 0
-    while True:
+    while len(pieces) < limit:
         rest = frame[offset:]
         if len(rest) < HEADER_SIZE or bytes(rest[:_PROTOCOL_ID_SIZE]) != PROTOCOL_ID:
             return None
@@ -96,6 +106,7 @@ def _cut(frame: memoryview) -> list[tuple[int, memoryview]] | None:
             return None
         pieces.append((offset, rest[:next_command]))
         offset += next_command
+    return None
 
 
 def _make_chain(
@@ -103,7 +114,7 @@ def _make_chain(
 ) -> Chain | None:
     """Register every request of a message, and check what ends the connection; None where something does."""
     policies = connection.server.policies
-    pieces = _cut(frame)
+    pieces = _cut(frame, policies.compound.most_members(connection))
     if pieces is None:
         return None
     chain = Chain(connection)

@@ -28,6 +28,7 @@ from smbtorture_py.wire.notification import ServerToClientNotification
 from smbtorture_py.wire.oplock_break import OplockBreakNotification
 from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.transform import TransformHeader
 
 
 def rules(server: FakeServer) -> list[Rule]:
@@ -218,7 +219,11 @@ def test_a_message_id_changed_in_the_header_is_the_one_that_gets_the_answer() ->
 
 def test_key_nonce_and_fields_of_the_transform_can_be_replaced() -> None:
     server, session = encrypting()
-    sent(server, session, Tamper(nonce=b"n" * 12, transform_session_id=3, transform_flags=7))
+
+    def transform(changed: TransformHeader) -> None:
+        changed.session_id, changed.flags = 3, 7
+
+    sent(server, session, Tamper(nonce=b"n" * 12, transform=transform))
     frame = server.transport.written[-1][4:]
     assert frame[20:36] == b"n" * 12 + bytes(4)
     assert frame[42:44] == b"\x07\x00"

@@ -9,6 +9,7 @@ from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.negotiate_contexts import Cipher
 from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.transform import TRANSFORM_HEADER_SIZE
 
 if TYPE_CHECKING:
     from smbtorture_py.server.config import ServerConfig
@@ -51,6 +52,11 @@ class EncryptionPolicy:
             return Cipher.AES_128_CCM
         return Cipher.NONE
 
+    def short_frame_ends_connection(self, length: int) -> bool:
+        """Whether a frame of this length holds no more than a TRANSFORM_HEADER, which ends the connection
+        (3.3.5.2.1.1)."""
+        return length <= TRANSFORM_HEADER_SIZE
+
     def flags_are_right(self, flags: int) -> bool:
         """Flags/EncryptionAlgorithm of a TRANSFORM_HEADER must be 1, else the connection ends
         (3.3.5.2.1.1)."""
@@ -67,6 +73,17 @@ class EncryptionPolicy:
     def unauthenticated_ends_connection(self, session: Session) -> bool:
         """A sealed request of a guest or anonymous session ends the connection (SHOULD, 3.3.5.2.1.1)."""
         return session.is_anonymous or session.is_guest
+
+    def size_ends_connection(self, announced: int, length: int) -> bool:
+        """Whether OriginalMessageSize and the length of the decrypted message end the connection (SHOULD,
+        3.3.5.2.1.1)."""
+        return announced != length
+
+    def unopened_ends_connection(self, connection: Connection) -> bool:
+        """Whether a sealed message that is not taken ends the connection, rather than being dropped
+        (3.3.5.2.1.1)."""
+        del connection
+        return True
 
     def session_id_must_match(self, connection: Connection) -> bool:
         """Whether the SessionId inside must be that of the TRANSFORM_HEADER, else the connection ends
