@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from smbtorture_py.client.exchange import Exchange
@@ -15,7 +16,7 @@ from smbtorture_py.conformance.running import Running
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.wire.codec import Body, Buffer
 from smbtorture_py.wire.framing import Closed
-from smbtorture_py.wire.header import Command, Header
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.status import Status, as_status
 
 if TYPE_CHECKING:
@@ -29,6 +30,18 @@ _ENDINGS = {
     Closed.FRAMING: NoStatus.BROKEN_FRAMING,
     Closed.LOCAL: NoStatus.CLOSED_HERE,
 }
+
+
+class Protection(StrEnum):
+    """How a response is protected."""
+
+    NONE = "none"
+    SIGNED = "signed"
+    """Its signature is right."""
+    WRONGLY_SIGNED = "wrongly signed"
+    MARKED_AS_SIGNED = "marked as signed"
+    """SMB2_FLAGS_SIGNED is set, but nobody has a key that the signature could be judged with."""
+    ENCRYPTED = "encrypted"
 
 
 class Answer:
@@ -75,6 +88,20 @@ class Answer:
         if self.exchange.response is None:
             raise Blocked(f"{self.label}: {describe(self.actual)} instead of a response")
         return self.exchange.response.header
+
+    @property
+    def protection(self) -> Protection:
+        """How the final response is protected; where there is none the case is blocked."""
+        return _protection(self.header, self.exchange.decrypted, self.exchange.signature_valid)
+
+    @property
+    def interim_protection(self) -> Protection:
+        """How the interim response is protected, whose signature nobody judges; where there is none the case
+        is blocked.
+        """
+        if not self.exchange.interim:
+            raise Blocked(f"{self.label}: {describe(self.actual)} without an interim response")
+        return _protection(self.exchange.interim[0].header, self.exchange.interim_decrypted, None)
 
     def body(self, kind: type[B]) -> B:
         """Return the response's body as a `kind`; anything else blocks the case."""
@@ -133,6 +160,18 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}: {describe(self.actual)}>"
+
+
+def _protection(header: Header, decrypted: bool, signature_valid: bool | None) -> Protection:
+    if decrypted:
+        return Protection.ENCRYPTED
+    if not header.has(HeaderFlags.SIGNED):
+        return Protection.NONE
+    return {
+        True: Protection.SIGNED,
+        False: Protection.WRONGLY_SIGNED,
+        None: Protection.MARKED_AS_SIGNED,
+    }[signature_valid]
 
 
 class NegotiateAnswer(Answer):

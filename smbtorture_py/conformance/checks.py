@@ -190,6 +190,13 @@ class Check:
         """
         judge(answer.lab, f"{answer.label}: {name}", answer.field(name), behaviours, requirement)
 
+    def protection(self, answer: Answer, *, requirement: str | None = None, **behaviours: Expected) -> None:
+        """Judge how the response is protected, by `conformance.answer.Protection`; an answer that is not
+        there blocks the case.
+        """
+        what = f"{answer.label}: protection of the response"
+        judge(answer.lab, what, answer.protection, behaviours, requirement)
+
     def that(
         self,
         subject: HasLab,

@@ -1,0 +1,1 @@
+"""Encryption: sealed requests and responses, and where they are required."""

@@ -1,0 +1,1 @@
+"""Signing: which requests are verified and how, which responses are signed."""
