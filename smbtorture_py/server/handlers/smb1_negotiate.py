@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server import sending
 from smbtorture_py.server.handlers.negotiate import build_response
-from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.smb1 import Smb1NegotiateRequest
@@ -19,10 +18,14 @@ def receive(connection: Connection, frame: memoryview, now: float) -> None:
     """Answer an SMB1 negotiate that offers SMB2, or end the connection (3.3.5.3, 3.3.5.3.1, 3.3.5.3.2)."""
     policy = connection.server.policies.negotiate
     request = Smb1NegotiateRequest.decode(frame, [])
-    dialect = policy.smb1_dialect(connection, request.dialects) if request is not None else None
+    # 3.3.5.2: SMB1 is for this command only.
+    if request is None or not policy.smb1_command_is_right(request.command):
+        connection.disconnect(now)
+        return
+    dialect = policy.smb1_dialect(connection, request.dialects)
     # 3.3.5.2.3: the MessageId of this request counts as zero.
     if (
-        connection.negotiate_dialect != NEGOTIATE_DIALECT_NONE
+        policy.smb1_comes_too_late(connection)
         or dialect is None
         or not connection.command_sequence_window.consume(0, 1)
     ):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.codec import Findings
     from smbtorture_py.wire.ioctl_payloads.validate_negotiate_info import ValidateNegotiateInfoRequest
 
 _MINIMUM_OFFSET: Final = HEADER_SIZE + IoctlRequest.STRUCTURE_SIZE - 1
@@ -124,6 +125,14 @@ class ValidateNegotiatePolicy:
     def not_served_status(self) -> Status:
         """What it fails with elsewhere."""
         return Status.FILE_CLOSED
+
+    def is_malformed(self, findings: Findings) -> bool:
+        """Whether the input ends before its fields or its dialects do (3.3.5.2.6)."""
+        return bool(findings)
+
+    def malformed_status(self) -> Status:
+        """What such an input fails with (3.3.5.2.6)."""
+        return Status.INVALID_PARAMETER
 
     def ends_on_311(self, connection: Connection) -> bool:
         """On 3.1.1 the request ends the connection."""

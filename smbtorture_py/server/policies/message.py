@@ -53,6 +53,16 @@ class MessagePolicy:
         """Bytes of the longest frame that is taken off the transport: a longer one is not even buffered."""
         return max(self.maximum_length(connection), MAX_UNNEGOTIATED) + TRANSFORM_HEADER_SIZE
 
+    def unknown_protocol_ends_connection(self, connection: Connection) -> bool:
+        """A ProtocolId that is none of SMB's ends the connection (3.3.5.2)."""
+        del connection
+        return True
+
+    def short_message_ends_connection(self, connection: Connection) -> bool:
+        """A message shorter than a header ends the connection without a response (3.3.5.2.6)."""
+        del connection
+        return True
+
     def length_ends_connection(self, connection: Connection, length: int) -> bool:
         """Whether a whole message of this length, compound or not, is too long for the connection
         (3.3.5.2)."""
@@ -101,9 +111,13 @@ class MessagePolicy:
 
     def is_malformed(self, request: Request) -> bool:
         """Whether a request does not have the structure of its command (3.3.5.2.6)."""
-        if isinstance(request.body, Malformed):
+        if isinstance(request.body, Malformed) or self.claims_to_be_a_response(request):
             return True
         return any(finding.field in _STRUCTURAL for finding in request.findings)
+
+    def claims_to_be_a_response(self, request: Request) -> bool:
+        """SMB2_FLAGS_SERVER_TO_REDIR, which no request may have (2.2.1.2), makes it malformed."""
+        return request.header.has(HeaderFlags.SERVER_TO_REDIR)
 
     def malformed_status(self, request: Request) -> Status:
         """What a request that does not have its structure fails with (3.3.5.2.6)."""

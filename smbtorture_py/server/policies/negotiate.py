@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from smbtorture_py.server.config import ServerConfig
+from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.codec import Findings
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
@@ -21,6 +22,7 @@ from smbtorture_py.wire.negotiate_contexts import (
     SigningAlgorithm,
     SigningCapabilities,
 )
+from smbtorture_py.wire.smb1 import SMB_COM_NEGOTIATE
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -73,6 +75,14 @@ class NegotiatePolicy:
     def no_common_dialect_status(self) -> Status:
         """What no common dialect fails with (3.3.5.4)."""
         return Status.NOT_SUPPORTED
+
+    def smb1_command_is_right(self, command: int) -> bool:
+        """SMB1 has one command here, SMB_COM_NEGOTIATE; every other ends the connection (3.3.5.2)."""
+        return command == SMB_COM_NEGOTIATE
+
+    def smb1_comes_too_late(self, connection: Connection) -> bool:
+        """An SMB_COM_NEGOTIATE after any negotiate ends the connection (3.3.5.3)."""
+        return connection.negotiate_dialect != NEGOTIATE_DIALECT_NONE
 
     def smb1_dialect(self, connection: Connection, offered: Sequence[str]) -> int | None:
         """The DialectRevision that answers an SMB1 negotiate: the wildcard, 2.0.2, or None (3.3.5.3)."""
@@ -190,7 +200,7 @@ class NegotiatePolicy:
     # The contexts of 3.1.1: what is wrong with a list of them.
 
     def contexts_are_readable(self, findings: Findings) -> bool:
-        """Whether offset, count and lengths of the list lead to contexts; else INVALID_PARAMETER (3.3.5.2.6)."""
+        """Whether offset, count and lengths lead to contexts; else INVALID_PARAMETER (3.3.5.2.6)."""
         return not any(finding.field in _LIST_FIELDS for finding in findings)
 
     def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import Outcome, Reply, Request
-from smbtorture_py.wire.codec import FILE_ID_ANY
+from smbtorture_py.wire.codec import FILE_ID_ANY, Findings
 from smbtorture_py.wire.ioctl import IoctlResponse
 from smbtorture_py.wire.ioctl_payloads.validate_negotiate_info import (
     ValidateNegotiateInfoRequest,
@@ -23,7 +23,11 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     connection, policy = request.connection, server.policies.validate_negotiate
     if not policy.is_served(connection):
         return Reply(policy.not_served_status())
-    info = ValidateNegotiateInfoRequest.decode(body.input, [])
+    findings: Findings = []
+    info = ValidateNegotiateInfoRequest.decode(body.input, findings)
+    # 3.3.5.2.6
+    if policy.is_malformed(findings):
+        return Reply(policy.malformed_status())
     response = ValidateNegotiateInfoResponse(
         capabilities=policy.response_capabilities(connection),
         guid=policy.response_guid(connection),
