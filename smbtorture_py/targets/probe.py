@@ -18,6 +18,7 @@ from smbtorture_py.net.world import World
 from smbtorture_py.targets.errors import TargetUnreachable
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.smb1 import DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD, Smb1NegotiateRequest
 from smbtorture_py.wire.status import Status
 
 _BY_FLAG: Final = {
@@ -82,6 +83,8 @@ def _probe(lab: Lab) -> Probe:
             capabilities |= {capability for flag, capability in _BY_FLAG.items() if flags & flag}
     if Capability.SMB_3_1_1 in capabilities:
         capabilities |= _of_contexts(lab)
+    if _answers_smb1(lab):
+        capabilities.add(Capability.SMB1_NEGOTIATE)
     if not found.signing_required:
         capabilities.add(Capability.SIGNING_OPTIONAL)
     _log_on(connection, found)
@@ -114,6 +117,12 @@ def _negotiated(lab: Lab, offering: Offering) -> LabConnection | None:
     connection = lab.open_connection(0)
     answer = connection.negotiate(**offering)
     return connection if answer.actual is Status.SUCCESS and connection.dialect else None
+
+
+def _answers_smb1(lab: Lab) -> bool:
+    """Tell whether the server takes an SMB_COM_NEGOTIATE that offers SMB2."""
+    request = Smb1NegotiateRequest(dialects=[DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD])
+    return lab.open_connection(0).smb1_negotiate(request).actual is Status.SUCCESS
 
 
 def _of_contexts(lab: Lab) -> set[Capability]:

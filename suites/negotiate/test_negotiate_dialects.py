@@ -9,6 +9,7 @@ from smbtorture_py.wire.header import Command, HeaderFlags
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 from suites.negotiate import tampering
+from suites.negotiate.bystanders import another_client
 
 ALL = [
     Dialect.SMB_2_0_2,
@@ -95,7 +96,7 @@ def test_the_wildcard_is_never_chosen(lab: Lab, dialect: Dialect) -> None:
 @case("negotiate.no-dialects", requirements=["SMB2-3.3.5.4-02"])
 def test_no_dialects_are_refused(lab: Lab) -> None:
     """A NEGOTIATE with DialectCount 0 fails with INVALID_PARAMETER."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.open_connection().negotiate(dialects=[])
     check(answer, specification=Status.INVALID_PARAMETER, ksmbd=Status.INSUFFICIENT_RESOURCES)
     check.alive(bystander)
@@ -108,7 +109,7 @@ def test_no_dialects_are_refused(lab: Lab) -> None:
 )
 def test_more_dialects_than_there_are_is_malformed(lab: Lab, count: int) -> None:
     """A DialectCount that reaches beyond the end of the message fails with INVALID_PARAMETER."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.open_connection().negotiate(
         dialects=[Dialect.SMB_2_0_2], tamper=tampering.body(dialect_count=count)
     )
@@ -123,7 +124,7 @@ def test_more_dialects_than_there_are_is_malformed(lab: Lab, count: int) -> None
 
 @case("negotiate.dialect-count-rules", requirements=["SMB2-2.2.3-08"], needs=[SMB2_1])
 def test_only_counted_dialects_are_offered(lab: Lab) -> None:
-    """Values behind the DialectCount are not offered: with a count of one the second dialect is not chosen."""
+    """Values behind the DialectCount are not offered: with a count of one the second is not chosen."""
     connection = lab.open_connection()
     answer = connection.negotiate(
         dialects=[Dialect.SMB_2_0_2, Dialect.SMB_2_1], tamper=tampering.body(dialect_count=1)
@@ -143,7 +144,7 @@ def test_many_dialects_are_looked_through(lab: Lab) -> None:
 @case("negotiate.signed", requirements=["SMB2-3.3.5.2.4-01"])
 def test_a_signed_negotiate_is_refused(lab: Lab) -> None:
     """A NEGOTIATE with SMB2_FLAGS_SIGNED fails with INVALID_PARAMETER."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.open_connection().negotiate(tamper=tampering.header(flags=HeaderFlags.SIGNED))
     check(answer, specification=Status.INVALID_PARAMETER, ksmbd=Status.SUCCESS)
     check.alive(bystander)
@@ -152,7 +153,7 @@ def test_a_signed_negotiate_is_refused(lab: Lab) -> None:
 @case("negotiate.second", requirements=["SMB2-3.3.5.4-01"], variants={"dialect": ALL})
 def test_a_second_negotiate_ends_the_connection(lab: Lab) -> None:
     """A NEGOTIATE on a connection that has a dialect ends it without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.connect().negotiate()
     check(answer, specification=DISCONNECT, ksmbd=NO_ANSWER)
     check.alive(bystander)

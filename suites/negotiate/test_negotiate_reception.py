@@ -17,6 +17,7 @@ from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_connect import TreeConnectRequest
 from smbtorture_py.wire.write import WriteRequest
 from suites.negotiate import tampering
+from suites.negotiate.bystanders import another_client
 
 LIMIT_WITHOUT_BULK = 68 * 1024
 HEADROOM = 256
@@ -41,7 +42,7 @@ COMMANDS: dict[str, type[Body]] = {
 )
 def test_an_unknown_protocol_id_ends_the_connection(lab: Lab, protocol_id: str, negotiated: bool) -> None:
     """A message whose first four bytes are no protocol id of SMB ends the connection without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     connection = lab.connect() if negotiated else lab.open_connection()
     tamper = tampering.header(protocol_id=PROTOCOL_IDS[protocol_id])
     answer = connection.send(EchoRequest(), tamper=tamper)
@@ -56,7 +57,7 @@ def test_an_unknown_protocol_id_ends_the_connection(lab: Lab, protocol_id: str, 
 )
 def test_a_message_shorter_than_a_header_ends_the_connection(lab: Lab, length: int) -> None:
     """A message that ends before its header does ends the connection without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     connection = lab.connect()
     check(connection.echo(), specification=Status.SUCCESS)
     check(connection.send(EchoRequest(), tamper=tampering.cut(length)), specification=DISCONNECT)
@@ -70,7 +71,7 @@ def test_a_message_shorter_than_a_header_ends_the_connection(lab: Lab, length: i
 )
 def test_an_unknown_command_ends_the_connection(lab: Lab, command: str) -> None:
     """A command code that does not exist ends the connection without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.connect().send(EchoRequest(), command=UNDEFINED[command])
     check(
         answer,
@@ -108,7 +109,7 @@ def test_an_unknown_command_ends_one_channel_only(lab: Lab) -> None:
 )
 def test_the_first_message_has_to_be_negotiate(lab: Lab, command: str) -> None:
     """Any other command than NEGOTIATE as the first message of a connection ends it without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.open_connection().send(COMMANDS[command]())
     check(answer, specification=DISCONNECT, ksmbd=any_error())
     check.alive(bystander)
@@ -120,7 +121,7 @@ def test_the_first_message_has_to_be_negotiate(lab: Lab, command: str) -> None:
 )
 def test_the_first_message_id_has_to_be_zero(lab: Lab) -> None:
     """A new connection takes MessageId 0 only: a NEGOTIATE with MessageId 1 ends it."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.open_connection().negotiate(tamper=tampering.header(message_id=1))
     check(answer, specification=DISCONNECT)
     check.alive(bystander)
@@ -134,7 +135,7 @@ def test_the_first_message_id_has_to_be_zero(lab: Lab) -> None:
 )
 def test_a_command_without_bulk_data_must_not_be_long(lab: Lab, length: int) -> None:
     """An ECHO of more than 68 KiB ends the connection; one of 68 KiB is malformed at most."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     connection = lab.connect()
     answer = connection.send(EchoRequest(), tamper=tampering.lengthen(length - ECHO_SIZE))
     if length > LIMIT_WITHOUT_BULK:
@@ -147,7 +148,7 @@ def test_a_command_without_bulk_data_must_not_be_long(lab: Lab, length: int) -> 
 @case("negotiate.long-message", requirements=["SMB2-3.3.5.2-03"], needs=[LARGE_MTU])
 def test_a_message_longer_than_every_maximum_ends_the_connection(lab: Lab) -> None:
     """A message longer than all three maximum sizes and 256 bytes ends the connection without an answer."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     connection = lab.connect()
     core = connection.core
     size = max(core.max_transact_size, core.max_read_size, core.max_write_size) + HEADROOM
@@ -163,7 +164,7 @@ def test_a_message_longer_than_every_maximum_ends_the_connection(lab: Lab) -> No
 )
 def test_a_long_message_without_multi_credit_ends_the_connection(lab: Lab) -> None:
     """On a connection without multi-credit a request of more than 68 KiB ends the connection."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.connect().send(EchoRequest(), tamper=tampering.lengthen(LIMIT_WITHOUT_BULK))
     check(answer, specification=DISCONNECT, samba=[Status.SUCCESS, Status.INVALID_PARAMETER])
     check.alive(bystander)
@@ -193,7 +194,7 @@ def test_a_wrong_structure_size_is_refused(lab: Lab, command: str, difference: i
 @case("negotiate.header-structure-size", requirements=["SMB2-3.3.5.2.6-04"])
 def test_a_wrong_structure_size_of_the_header_is_refused(lab: Lab) -> None:
     """A request whose header says another StructureSize than 64 fails or ends the connection."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.connect().send(EchoRequest(), tamper=tampering.header(structure_size=HEADER_SIZE - 1))
     check(answer, specification=Status.INVALID_PARAMETER, permitted_disconnect=DISCONNECT)
     check.alive(bystander)
@@ -202,7 +203,7 @@ def test_a_wrong_structure_size_of_the_header_is_refused(lab: Lab) -> None:
 @case("negotiate.response-flag-in-request", requirements=["SMB2-2.2.1-02"])
 def test_a_request_that_says_it_is_a_response_is_not_processed(lab: Lab) -> None:
     """A request with SMB2_FLAGS_SERVER_TO_REDIR fails or ends the connection."""
-    bystander = lab.logon()
+    bystander = another_client(lab)
     answer = lab.connect().send(EchoRequest(), flags=HeaderFlags.SERVER_TO_REDIR)
     check(answer, specification=Status.INVALID_PARAMETER, permitted_disconnect=DISCONNECT)
     check.alive(bystander)
