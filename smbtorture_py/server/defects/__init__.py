@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smbtorture_py.server.defects import multichannel, negotiation, sealing
+from smbtorture_py.server.defects import compounds, interfaces, multichannel, negotiation, sealing
 from smbtorture_py.server.defects.registry import DEFECTS, Defect, defect
 
-__all__ = ["DEFECTS", "Defect", "defect", "multichannel", "negotiation", "sealing"]
+__all__ = ["DEFECTS", "Defect", "compounds", "defect", "interfaces", "multichannel", "negotiation", "sealing"]
