@@ -114,7 +114,12 @@ def _sign(connection: Connection, response: Response, header: Header, parts: lis
     request, reply = response.request, response.reply
     policies = connection.server.policies
     session = request.session
-    if session is None or (session.encryption_key and policies.encryption.response_is_sealed(request)):
+    if session is None:
+        if not response.is_interim and policies.signing.keyless_error_repeats_signature(request, reply):
+            header.flags |= HeaderFlags.SIGNED
+            header.signature = request.header.signature
+        return
+    if session.encryption_key and policies.encryption.response_is_sealed(request):
         return
     if response.is_interim:
         wanted = policies.signing.interim_is_signed(request)

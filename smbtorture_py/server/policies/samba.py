@@ -10,6 +10,7 @@ from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import (
     WindowsCompoundPolicy,
     already_bound,
+    not_served_or_mismatch,
     signing_algorithm_mismatch,
 )
 from smbtorture_py.wire.header import Command
@@ -18,7 +19,7 @@ from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
@@ -31,6 +32,20 @@ _TAKES_A_PATH: Final = (Command.TREE_CONNECT, Command.CREATE, Command.QUERY_INFO
 
 class SambaBindPolicy(BindPolicy):
     """Binds as Samba does."""
+
+    def not_served_status(self, request: Request) -> Status:
+        """A session that signs with AES-GMAC is noticed before the dialect of the connection."""
+        return not_served_or_mismatch(self, request)
+
+    def checks(self) -> tuple[Callable[[Request, Session], Status], ...]:
+        """What connections negotiated is compared before anything of the session is looked at."""
+        first = (
+            self.signing_algorithm_status,
+            self.unsigned_status,
+            self.dialect_status,
+            self.cipher_status,
+        )
+        return first + tuple(check for check in super().checks() if check not in first)
 
     def client_guid_status(self, request: Request, session: Session) -> Status:
         """Another ClientGuid is served by another process: REQUEST_NOT_ACCEPTED."""
@@ -81,6 +96,14 @@ class SambaSessionPolicy(SessionPolicy):
         """BINDING without a SessionId is refused."""
         binds = SessionSetupFlags.BINDING in SessionSetupFlags(request.flags)
         return Status.INVALID_PARAMETER if binds else Status.SUCCESS
+
+    def signing_is_required(
+        self, connection: Connection, session: Session, request: SessionSetupRequest
+    ) -> bool:
+        """Only the first authentication of a session decides; binds and re-authentications change nothing."""
+        if session.session_key:
+            return session.signing_required
+        return super().signing_is_required(connection, session, request)
 
     def dialect_must_match_client(self, connection: Connection) -> bool:
         """There is no table of clients."""

@@ -79,6 +79,17 @@ class SigningPolicy:
         del request
         return False
 
+    def keyless_error_repeats_signature(self, request: Request, reply: Reply) -> bool:
+        """Whether a refusal for which there is no key repeats SMB2_FLAGS_SIGNED and Signature of its request.
+
+        The header of an ERROR response matches that of the request but for the fields the text names, and
+        those are not among them (3.3.4.4).
+        """
+        return request.header.has(HeaderFlags.SIGNED) and reply.status not in (
+            Status.SUCCESS,
+            Status.MORE_PROCESSING_REQUIRED,
+        )
+
     def signature_is_required(self, request: Request, session: Session) -> bool:
         """Whether an unsigned, unsealed request of this session is refused (3.3.5.2.4)."""
         del request

@@ -42,8 +42,19 @@ def signing_algorithm_mismatch(request: Request, session: Session) -> Status:
     return Status.NOT_SUPPORTED if own == SigningAlgorithm.AES_GMAC else Status.SUCCESS
 
 
+def not_served_or_mismatch(policy: BindPolicy, request: Request) -> Status:
+    """What a bind on a connection that can not be bound gets: an AES-GMAC session is noticed before that."""
+    session = policy.find_session(request)
+    mismatch = Status.SUCCESS if session is None else signing_algorithm_mismatch(request, session)
+    return Status.REQUEST_NOT_ACCEPTED if mismatch == Status.SUCCESS else mismatch
+
+
 class WindowsBindPolicy(BindPolicy):
     """Binds as Windows does."""
+
+    def not_served_status(self, request: Request) -> Status:
+        """A session that signs with AES-GMAC is noticed before the dialect of the connection."""
+        return not_served_or_mismatch(self, request)
 
     def client_guid_status(self, request: Request, session: Session) -> Status:
         """Another ClientGuid is accepted."""
