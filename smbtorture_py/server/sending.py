@@ -31,7 +31,25 @@ class Response:
 
 
 def send_responses(connection: Connection, responses: Sequence[Response]) -> None:
-    """Send responses as one message, compounded where they are several (3.3.4.1.3)."""
+    """Send responses compounded where they are several, in messages that are not too long (3.3.4.1.3)."""
+    if len(responses) == 1:
+        _send_message(connection, responses)
+        return
+    limit = connection.server.policies.message.maximum_length(connection)
+    group: list[Response] = []
+    size = 0
+    for response in responses:
+        more = align(HEADER_SIZE + sum(map(len, _body(response.reply).parts())), _ALIGNMENT)
+        if group and size + more > limit:
+            _send_message(connection, group)
+            group, size = [], 0
+        group.append(response)
+        size += more
+    _send_message(connection, group)
+
+
+def _send_message(connection: Connection, responses: Sequence[Response]) -> None:
+    """Send responses as one message."""
     parts: list[Buffer] = []
     last = len(responses) - 1
     for index, response in enumerate(responses):
@@ -57,8 +75,7 @@ def _encode(connection: Connection, response: Response, *, is_first: bool, is_la
     """The bytes of one response, signed where it must be, padded where another follows."""
     reply = response.reply
     header = _header(connection, response, is_first=is_first)
-    body = _error_response(reply) if reply.body is None else reply.body
-    parts: list[Buffer] = [b"", *body.parts()]
+    parts: list[Buffer] = [b"", *_body(reply).parts()]
     size = HEADER_SIZE + sum(map(len, parts))
     padded = align(size, _ALIGNMENT)
     if not is_last:
@@ -104,9 +121,9 @@ def _grant(request: Request) -> int:
     return request.connection.command_sequence_window.grow(policy.granted(request))
 
 
-def _error_response(reply: Reply) -> ErrorResponse:
-    """An ERROR response with the reply's ErrorData (2.2.2, 3.3.4.4)."""
-    return ErrorResponse(error_data=reply.error_data)
+def _body(reply: Reply) -> Body:
+    """The body of a reply; without one, an ERROR response with the reply's ErrorData (2.2.2, 3.3.4.4)."""
+    return ErrorResponse(error_data=reply.error_data) if reply.body is None else reply.body
 
 
 def _sign(connection: Connection, response: Response, header: Header, parts: list[Buffer]) -> None:

@@ -9,6 +9,7 @@ from smbtorture_py.wire.header import Command, HeaderFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
 
 _ALIGNMENT: Final = 8
@@ -24,6 +25,14 @@ NEEDS_FILE_ID: Final = frozenset(
 
 class CompoundPolicy:
     """How related and unrelated chains are taken, and what their members inherit."""
+
+    def most_members(self, connection: Connection) -> int:
+        """How many requests one message may hold; more end the connection.
+
+        The text sets no bound. MessageIds are one for all requests but CANCEL, which uses none: a message of
+        100,000 CANCELs would keep the server from everybody else.
+        """
+        return connection.server.config.max_credits
 
     def misaligned_ends_connection(self, offset: int) -> bool:
         """Whether a member that starts at this offset ends the connection (SHOULD, 3.3.5.2.7)."""
