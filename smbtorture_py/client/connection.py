@@ -131,7 +131,8 @@ class Connection:
     def __post_init__(self) -> None:
         if not self.client_guid:
             self.client_guid = self.config.client_guid
-        self._frames = FrameReader(self.config.max_frame_length)
+        longest = self.config.max_frame_length
+        self._frames = FrameReader(longest, ahead=longest)
 
     @property
     def is_smb3(self) -> bool:
@@ -322,6 +323,10 @@ class Connection:
             self.violate(Rule.PROTOCOL_ID, str(error), now)
             self.transport.abort()
             self.connection_lost(Closed.FRAMING, now)
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes of the stream belong, if that is known: inside the frame that has begun."""
+        return self._frames.room()
 
     def acknowledged(self, count: int, now: float) -> None:  # noqa: ARG002
         """Learn that the server's transport has acknowledged `count` more bytes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.framing import Closed
@@ -58,6 +58,17 @@ class Core(Protocol):
 
     def connection_lost(self, how: Closed, now: float) -> None:
         """Learn, once and last of all, how the transport connection ended."""
+
+
+@runtime_checkable
+class DirectCore(Protocol):
+    """What a core has besides the callbacks when bytes can be received straight to where they belong."""
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes of the stream belong, if that is known.
+
+        What was received into it is given to `data_received` as a view of its beginning.
+        """
 
 
 C_co = TypeVar("C_co", bound=Core, covariant=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, IntFlag
 from typing import Final
 
-from smbtorture_py.net.core import Address, Clock, Core, Timer
+from smbtorture_py.net.core import Address, Clock, Core, DirectCore, Timer
 from smbtorture_py.wire.codec import Buffer, FramingError
 from smbtorture_py.wire.framing import Closed
 
@@ -253,6 +253,13 @@ class Endpoint(ABC):
             if not self.gone:
                 self._reset()
                 self._gone()
+
+    def _room(self) -> memoryview | None:
+        """Where the owner wants the next bytes, if it cares."""
+        owner = self._owner
+        if self.state is EndpointState.OPEN and isinstance(owner, DirectCore):
+            return owner.room()
+        return None
 
     def _acknowledge(self, total: int) -> None:
         """Note that the peer's transport has `total` bytes of what was written."""

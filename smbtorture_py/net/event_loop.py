@@ -17,8 +17,9 @@ Ready: TypeAlias = Callable[[int], None]
 LONGEST_WAIT: Final = 3600.0
 """Seconds; system calls take no arbitrary time-outs."""
 
-RECEIVE_SIZE: Final = 256 * 1024
-"""Bytes read from a socket at once: small enough for a processor's cache, large enough to be cheap."""
+RECEIVE_SIZE: Final = 64 * 1024
+"""Bytes read from a socket at once while nobody knows whose they are: all of many small frames, but little of
+a large one, whose rest is received where it belongs."""
 
 _WAKE_BYTES: Final = 64
 

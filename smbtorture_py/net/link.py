@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic
 
-from smbtorture_py.net.core import Address, C_co, Clock, CoreFactory
+from smbtorture_py.net.core import Address, C_co, Clock, CoreFactory, DirectCore
 from smbtorture_py.net.endpoint import Endpoint, EndpointState
 from smbtorture_py.net.faults import LinkFaults
 from smbtorture_py.net.taps import (
@@ -105,6 +105,12 @@ class Link(Generic[C_co]):
             self._stash += data
         else:
             self._receive(data, now)
+
+    def room(self) -> memoryview | None:
+        """Where the core wants the next bytes, unless a fault may hold them back."""
+        if self._stash or self.faults.receiving_held or not isinstance(self.core, DirectCore):
+            return None
+        return self.core.room()
 
     def acknowledged(self, count: int, now: float) -> None:
         """Pass on to the core."""

@@ -212,8 +212,9 @@ class TcpEndpoint(Endpoint):
 
     def _read(self) -> None:
         for _ in range(_READS_PER_TURN):
+            target = self._room() or self._loop.buffer
             try:
-                count = self._socket.recv_into(self._loop.buffer)
+                count = self._socket.recv_into(target)
             except BlockingIOError:
                 return
             except OSError:
@@ -225,8 +226,8 @@ class TcpEndpoint(Endpoint):
                 self._peer_finished()
                 return
             if self.state is EndpointState.OPEN:
-                self._deliver(self._loop.buffer[:count].toreadonly())
-            if self.gone or self.pauses or count < self._loop.buffer.nbytes:
+                self._deliver(target[:count].toreadonly())
+            if self.gone or self.pauses or count < target.nbytes:
                 return
 
     def _reading_changed(self) -> None:

@@ -65,6 +65,8 @@ class Connection:
     signing_algorithm_id: int = 0
     accept_transport_security: bool = False
     supports_notifications: bool = False
+    read_padding: int = 0
+    """Bytes between the fixed part of a READ response and its data, as smbtorture may ask for."""
     is_open: bool = True
     bytes_written: int = 0
     bytes_acknowledged: int = 0
@@ -84,6 +86,10 @@ class Connection:
                     return
         except FramingError:
             self.disconnect(now)
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes of the stream belong, if that is known: inside the frame that has begun."""
+        return self.reader.room()
 
     def acknowledged(self, count: int, now: float) -> None:
         """`count` more bytes have reached the client's transport."""

@@ -35,61 +35,93 @@ def encode_frame_header(length: int) -> bytes:
 
 
 class FrameReader:
-    """Cuts a byte stream into frames; memory grows only with bytes that arrived, and never beyond one
-    frame."""
+    """Cuts a byte stream into frames; memory never grows beyond one frame.
 
-    def __init__(self, max_length: int = MAX_FRAME_LENGTH) -> None:
+    It grows only with bytes that arrived, but for frames of at most `ahead` bytes: those get their whole
+    buffer as soon as their length is known, and `room` lets a transport receive straight into it.
+    """
+
+    def __init__(self, max_length: int = MAX_FRAME_LENGTH, *, ahead: int = 0) -> None:
         self.max_length = max_length
+        self.ahead = ahead
         self._buffer = bytearray()
+        self._filled = 0
 
     @property
     def pending(self) -> int:
         """Bytes of an unfinished frame, its 4-byte header included, received so far."""
-        return len(self._buffer)
+        return self._filled
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes of the stream belong, up to the end of a frame; None where that is not known.
+
+        What was received into it is given to `feed` as a view of its beginning.
+        """
+        return memoryview(self._buffer)[self._filled :] if len(self._buffer) > self._filled else None
 
     def feed(self, data: Buffer) -> Iterator[memoryview]:
         """Yield every message that `data` completes, in order, without the 4-byte header.
 
-        Each byte is moved once, into the frame it belongs to, and not even that where a frame lies whole in
-        a bytes object: `data` itself is not needed any more when the last frame has been taken. Nothing
-        happens until the result is iterated. Raises FramingError, after the messages before it,
-        where a header does not start with zero or announces more than `max_length` bytes; the stream is
-        lost then.
+        Each byte is moved at most once, into the buffer of its frame; not at all where it was received into
+        `room`, or where the whole frame lies in a bytes object. `data` is not needed any more once the last
+        frame has been taken. Nothing happens until the result is iterated. Raises FramingError, after the
+        messages before it, where a header does not start with zero or announces more than `max_length`
+        bytes; the stream is lost then.
         """
         view = memoryview(data)
-        kept_for_us = isinstance(view.obj, bytes)
         position = 0
-        buffer = self._buffer
-        while True:
-            if buffer:
-                position += self._fill(view[position:], FRAME_HEADER_SIZE)
-                if len(buffer) < FRAME_HEADER_SIZE:
-                    return
-                end = FRAME_HEADER_SIZE + self._length(buffer)
-                position += self._fill(view[position:], end)
-                if len(buffer) < end:
-                    return
-                self._buffer = bytearray()
-                yield memoryview(buffer)[FRAME_HEADER_SIZE:]
-                buffer = self._buffer
-            rest = len(view) - position
-            if rest >= FRAME_HEADER_SIZE:
-                start = position + FRAME_HEADER_SIZE
-                end = start + self._length(view[position:start])
-                if end <= len(view):
-                    frame = view[start:end]
-                    position = end
-                    yield frame if kept_for_us else memoryview(bytes(frame))
-                    continue
-            buffer += view[position:]
+        if self._filled and view.obj is self._buffer:
+            position = len(view)
+            self._filled += position
+            if self._filled == len(self._buffer):
+                yield self._take()
             return
+        is_immutable = isinstance(view.obj, bytes)
+        while True:
+            if self._filled:
+                position += self._fill(view[position:], FRAME_HEADER_SIZE)
+                if self._filled < FRAME_HEADER_SIZE:
+                    return
+                end = FRAME_HEADER_SIZE + self._length(self._buffer)
+                self._prepare(end)
+                position += self._fill(view[position:], end)
+                if self._filled < end:
+                    return
+                yield self._take()
+            start = position + FRAME_HEADER_SIZE
+            if start > len(view):
+                self._fill(view[position:], FRAME_HEADER_SIZE)
+                return
+            end = start + self._length(view[position:start])
+            if end > len(view):
+                self._prepare(end - position)
+                self._fill(view[position:], end - position)
+                return
+            frame = view[start:end]
+            position = end
+            yield frame if is_immutable else memoryview(bytes(frame))
+
+    def _prepare(self, size: int) -> None:
+        """Give a frame of `size` bytes, header included, its whole buffer where that is wanted."""
+        if len(self._buffer) < size <= self.ahead + FRAME_HEADER_SIZE:
+            begun, self._buffer = self._buffer, bytearray(size)
+            self._buffer[: len(begun)] = begun
 
     def _fill(self, view: memoryview, size: int) -> int:
         """Take what is missing to `size` bytes from `view`; return how many bytes those were."""
-        missing = max(0, size - len(self._buffer))
-        taken = view[:missing]
-        self._buffer += taken
-        return len(taken)
+        taken = view[: max(0, size - self._filled)]
+        count = len(taken)
+        if len(self._buffer) > self._filled:
+            memoryview(self._buffer)[self._filled : self._filled + count] = taken
+        else:
+            self._buffer += taken
+        self._filled += count
+        return count
+
+    def _take(self) -> memoryview:
+        """Hand over the frame that is complete."""
+        complete, self._buffer, self._filled = self._buffer, bytearray(), 0
+        return memoryview(complete)[FRAME_HEADER_SIZE:]
 
     def _length(self, header: Buffer) -> int:
         if header[0]:

@@ -226,6 +226,9 @@ def _succeed(
         session.is_anonymous = session.security_context.is_anonymous
         session.is_guest = session.security_context.is_guest
     connection.constrained_connection &= policies.session.constrained_after(session)
+    if not connection.constrained_connection:
+        # Whoever has authenticated may have whole buffers for what is still to come.
+        connection.reader.ahead = connection.reader.max_length
     # Session.SigningRequired, before encryption has its say.
     session.signing_required = policies.session.signing_is_required(connection, session, body)
     # The keys.
