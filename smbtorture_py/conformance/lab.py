@@ -40,6 +40,7 @@ from smbtorture_py.conformance.administration import Administration
 from smbtorture_py.conformance.answer import Answer, CreateAnswer, LogonAnswer, NegotiateAnswer, TreeAnswer
 from smbtorture_py.conformance.case import CIPHER, DIALECT, SIGNING_ALGORITHM, Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.conformance.control import Control
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.running import Running
 from smbtorture_py.conformance.stops import Blocked
@@ -231,6 +232,24 @@ class Lab:
             raise Blocked("nobody can change the target while it runs")
         return self.target.administration
 
+    @property
+    def control(self) -> Control:
+        """What can be done to the server's machine: stop, start, restart, addresses; blocks the case where nothing
+        can. A case that uses it says what it `disturbs`.
+        """
+        if self.target.control is None:
+            raise Blocked("the target offers no way to stop, start or move it")
+        if self.case.disturbs is None:
+            raise ValueError(f"case {self.case.id} controls the server and does not say what it disturbs")
+        return self.target.control
+
+    @property
+    def spare_address(self) -> Address:
+        """An address that the server may be given; blocks the case where there is none."""
+        if not self.target.spare_addresses:
+            raise Blocked("the target has no spare address")
+        return self.target.spare_addresses[0]
+
     def require_encryption(self) -> None:
         """Make the server encrypt every new session, where it does not do so anyway."""
         if Capability.ENCRYPTED_SESSIONS not in self.target.capabilities:
@@ -247,7 +266,14 @@ class Lab:
 
     def dialable(self, advertised: str) -> Address:
         """Return where an address that the server reports for itself is dialled."""
-        return Address(self.target.advertised.get(advertised, advertised), self.addresses[0].port)
+        return self.target.advertised.get(advertised) or Address(advertised, self.addresses[0].port)
+
+    def source(self, address: Address) -> str | None:
+        """Return the local address that the next connection to `address` comes from: those that the target declares in
+        turn, as far as they are of the same family; None lets the system choose.
+        """
+        fitting = [one for one in self.target.sources if (":" in one) == (":" in address.host)]
+        return fitting[len(self.connections) % len(fitting)] if fitting else None
 
     def name(self, tag: str = "file") -> str:
         """Return a path that nobody else uses, inside the target's directory: new at each call, the same for
@@ -368,6 +394,8 @@ class Lab:
         def core(transport: Transport, now: float) -> Connection:  # noqa: ARG001  # a CoreFactory
             return Connection(config, transport, entropy, lambda: self.world.now)
 
+        if source is None:
+            source = self.source(address)
         link = self.world.connect(address, core, source=source, name=title, receive_buffer=receive_buffer)
         link.core.plain_tap = link.plain
         connection = LabConnection(self, link, title)

@@ -46,6 +46,8 @@ class Capability(StrEnum):
     FORBIDDEN_SHARE = "forbidden-share"
     CONTINUOUSLY_AVAILABLE_SHARE = "continuously-available-share"
     RESTART = "restart"
+    ADDRESS_CHANGE = "address-change"
+    SERVER_LOG = "server-log"
     ADMINISTRATION = "administration"
     ENCRYPTED_SESSIONS = "encrypted-sessions"
     SIGNING_REQUIRED = "signing-required"
@@ -65,6 +67,8 @@ SETUP = frozenset(
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
         Capability.RESTART,
+        Capability.ADDRESS_CHANGE,
+        Capability.SERVER_LOG,
         Capability.ADMINISTRATION,
         Capability.ENCRYPTED_SESSIONS,
         Capability.SIGNING_REQUIRED,
@@ -139,6 +143,7 @@ CONTINUOUSLY_AVAILABLE_SHARE = _need(
     "a continuously available share", Capability.CONTINUOUSLY_AVAILABLE_SHARE
 )
 RESTART = _need("a way to restart the server", Capability.RESTART)
+ADDRESS_CHANGE = _need("a way to add and remove its addresses", Capability.ADDRESS_CHANGE)
 ADMINISTRATION = _need("a way to change the running server", Capability.ADMINISTRATION)
 ENCRYPTED_SESSIONS = _need(
     "a server that encrypts every session", Capability.ENCRYPTED_SESSIONS, Capability.ADMINISTRATION

@@ -12,6 +12,7 @@ from typing import Final
 from smbtorture_py.client.session import Session
 from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, UnknownRequirement, shipped
+from smbtorture_py.conformance.control import ControlFailed
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.stops import Blocked, CaseStop, CheckFailed, NotApplicable, TimedOut
 from smbtorture_py.conformance.target import Target
@@ -124,6 +125,8 @@ def _execute(lab: Lab) -> tuple[Outcome, str]:
         return Outcome.TIMEOUT, str(stop)
     except Unreachable as stop:
         return Outcome.BLOCKED, f"no connection: {stop}"
+    except ControlFailed as stop:
+        return Outcome.BLOCKED, str(stop)
     except UnknownRequirement as stop:
         return Outcome.ERROR, str(stop.args[0])
     # Whatever else a case (or the suite under it) raises is the suite's own mistake and becomes a record.

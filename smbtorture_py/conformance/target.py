@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import InstanceOf
 
 from smbtorture_py.conformance.administration import Administration, DeclaredInterface
+from smbtorture_py.conformance.control import Control
 from smbtorture_py.conformance.needs import Capability, Need
 from smbtorture_py.net.core import Address
 
@@ -53,14 +54,22 @@ class Target:
     directory: str = ""
     configuration: str = ""
     capabilities: frozenset[Capability] = frozenset()
-    advertised: Mapping[str, str] = field(default_factory=dict)
+    advertised: Mapping[str, Address] = field(default_factory=dict)
     interfaces: tuple[DeclaredInterface, ...] = ()
     """What FSCTL_QUERY_NETWORK_INTERFACE_INFO has to report; empty where nobody declared it."""
 
     administration: InstanceOf[Administration] | None = field(default=None, repr=False, compare=False)
     """The way to change the running server; it stays in this process."""
 
+    control: InstanceOf[Control] | None = field(default=None, repr=False, compare=False)
+    """The way to stop, start and restart the server and to change its addresses; it stays in this process."""
+
     sources: tuple[str, ...] = ()
+    """Local addresses that connections come from, in turn."""
+
+    spare_addresses: tuple[Address, ...] = ()
+    """Addresses that `control` may give to the server."""
+
     channel_limit: int | None = None
     deadline_scale: float = 1.0
     break_timeout: float = 35.0

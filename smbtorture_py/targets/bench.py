@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from pydantic import TypeAdapter
@@ -17,9 +18,11 @@ from smbtorture_py.net.entropy import seeded
 from smbtorture_py.net.reactor import RealWorld
 from smbtorture_py.net.simulated import SimulatedWorld
 from smbtorture_py.net.world import World
+from smbtorture_py.targets.model import ServerSettings
 from smbtorture_py.targets.reference import (
     SIMULATED_ADDRESSES,
     ReferenceAdministration,
+    ReferenceControl,
     ReferenceSetup,
     reference_setup,
 )
@@ -50,6 +53,10 @@ class Bench(Protocol):
     def place(self, seed: int) -> AbstractContextManager[tuple[World, Target]]:
         """Give one case a world of its own, and the target in it."""
 
+    @property
+    def is_shared(self) -> bool:
+        """All cases meet the same server, so that one can disturb another."""
+
     def handover(self) -> Handover:
         """Return what `bench_from` makes the same bench of."""
 
@@ -60,9 +67,15 @@ class ReferenceBench:
     """
 
     def __init__(
-        self, name: str, setup: ReferenceSetup, hosts: tuple[str, ...] | None, world_seed: int
+        self,
+        name: str,
+        setup: ReferenceSetup,
+        hosts: tuple[str, ...] | None,
+        world_seed: int,
+        configuration: str,
     ) -> None:
         self._setup = setup
+        self._configuration = configuration
         self._hosts = hosts
         self._seed = world_seed
         addresses = SIMULATED_ADDRESSES if hosts is None else tuple(Address(host, 0) for host in hosts)
@@ -83,18 +96,21 @@ class ReferenceBench:
         """Give one case a world and a server of its own."""
         world: World = SimulatedWorld(seed) if self._hosts is None else RealWorld(seed)
         try:
-            # The server has no listener before its addresses are known, and they are known only with one.
             server = self._setup.server(self._target.addresses, world.entropy("server"), world.now)
-            if self._hosts is None:
-                addresses = tuple(world.listen(one, server).address for one in SIMULATED_ADDRESSES)
-            else:
-                first = world.listen(Address(self._hosts[0], 0), server).address
-                others = (world.listen(Address(host, first.port), server).address for host in self._hosts[1:])
-                addresses = (first, *others)
-            administration = ReferenceAdministration(server)
-            yield world, self._setup.target(self._target.name, addresses, __version__, administration)
+            control = ReferenceControl(self._setup, world, server, self._target.addresses)
+            administration = ReferenceAdministration(control)
+            name = self._target.name
+            yield (
+                world,
+                self._setup.target(name, control.addresses, __version__, administration, control),
+            )
         finally:
             world.close()
+
+    @property
+    def is_shared(self) -> bool:
+        """Each case has a server of its own."""
+        return False
 
     def handover(self) -> Handover:
         """Return what another process needs."""
@@ -105,6 +121,8 @@ class ReferenceBench:
             "defects": list(self._setup.defects),
             "hosts": None if self._hosts is None else list(self._hosts),
             "seed": self._seed,
+            "settings": self._setup.settings.model_dump(),
+            "configuration": self._configuration,
         }
 
 
@@ -133,24 +151,37 @@ class RemoteBench:
         finally:
             world.close()
 
+    @property
+    def is_shared(self) -> bool:
+        """There is one server."""
+        return True
+
     def handover(self) -> Handover:
-        """Return what another process needs."""
-        return {"kind": "remote", "target": _TARGET.dump_python(self._target, mode="json")}
+        """Return what another process needs; the way to control the server stays here."""
+        target = replace(self._target, administration=None, control=None)
+        return {"kind": "remote", "target": _TARGET.dump_python(target, mode="json")}
 
 
 _TARGET: Final = TypeAdapter(Target)
 
 
 def reference_bench(
-    name: str, policy: str, defects: tuple[str, ...], hosts: tuple[str, ...] | None, seed: int
+    name: str,
+    policy: str,
+    defects: tuple[str, ...],
+    hosts: tuple[str, ...] | None,
+    seed: int,
+    settings: ServerSettings | None = None,
+    configuration: str = "",
 ) -> ReferenceBench:
     """Return the bundled server as a bench; `hosts` None is the simulated network.
 
     Raises KeyError for a policy or defect that does not exist.
     """
-    setup = reference_setup(policy, defects, seeded(seed, "passwords"))
+    used = ServerSettings() if settings is None else settings
+    setup = reference_setup(policy, defects, seeded(seed, "passwords"), used, configuration)
     setup.server(SIMULATED_ADDRESSES, seeded(seed, "trial"), 0.0)
-    return ReferenceBench(name, setup, hosts, seed)
+    return ReferenceBench(name, setup, hosts, seed, configuration)
 
 
 def bench_from(handover: Handover) -> Bench:
@@ -165,4 +196,6 @@ def bench_from(handover: Handover) -> Bench:
         tuple(map(str, defects)),
         tuple(map(str, hosts)) if isinstance(hosts, list) else None,
         seed,
+        ServerSettings.model_validate(handover["settings"]),
+        str(handover["configuration"]),
     )

@@ -10,13 +10,17 @@ from typing import Final
 from smbtorture_py.auth.accounts import Account as ServerAccount
 from smbtorture_py.auth.accounts import Accounts
 from smbtorture_py.conformance.administration import Administration, DeclaredInterface
-from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.control import Action, Control, ControlFailed
+from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Entropy
+from smbtorture_py.net.world import Listener, World
 from smbtorture_py.server.config import Encryption, NetworkInterface, ServerConfig, ShareConfig
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.memory import MemoryStorage
+from smbtorture_py.targets.model import DIALECTS, ServerSettings
 from smbtorture_py.wire.filetime import to_filetime
+from smbtorture_py.wire.negotiate import Dialect
 
 SIMULATED_ADDRESSES: Final = (Address("192.0.2.1", 445), Address("192.0.2.2", 445))
 """Where the server listens on the simulated network (TEST-NET-1, RFC 5737)."""
@@ -34,6 +38,9 @@ UNLISTED_ADDRESS: Final = "192.0.2.200"
 LINK_SPEEDS: Final = (10_000_000_000, 1_000_000_000)
 """Of the first interface, which is RSS-capable, and of the others, which are not."""
 PASSWORD_BYTES: Final = 12
+PORT_ATTEMPTS: Final = 20
+SPECIFICATION: Final = "specification"
+"""The ordinary policy."""
 
 CAPABILITIES: Final = frozenset(
     {
@@ -66,9 +73,56 @@ CAPABILITIES: Final = frozenset(
         Capability.BLACKHOLE,
         Capability.ADMINISTRATION,
         Capability.DECLARED_INTERFACES,
+        Capability.RESTART,
+        Capability.ADDRESS_CHANGE,
     }
 )
-"""What the bundled server is configured to do."""
+"""What the bundled server does unless it is configured otherwise."""
+
+SPARE_ADDRESSES: Final = (Address("192.0.2.3", 445),)
+"""What the server on the simulated network may be given."""
+
+_BELOW_3_1_1: Final = frozenset(
+    {
+        Capability.AES_128_GCM,
+        Capability.AES_256_CCM,
+        Capability.AES_256_GCM,
+        Capability.SIGNING_CAPABILITIES,
+        Capability.AES_GMAC,
+    }
+)
+"""What goes with 3.1.1."""
+_BELOW_3: Final = frozenset(
+    {Capability.MULTI_CHANNEL, Capability.ENCRYPTION, Capability.AES_128_CCM, Capability.ENCRYPTED_SHARE}
+)
+"""What goes with the last dialect of SMB 3."""
+
+
+def capabilities_of(settings: ServerSettings, everything: frozenset[Capability]) -> frozenset[Capability]:
+    """Return what is left of a server's capabilities in a configuration, and what the configuration adds."""
+    low, high = DIALECTS[settings.min_dialect], DIALECTS[settings.max_dialect]
+    lost: set[Capability] = set()
+    for dialect, need in BY_DIALECT.items():
+        if not low <= dialect <= high:
+            lost |= need.any_of
+    if high < Dialect.SMB_3_1_1:
+        lost |= _BELOW_3_1_1
+    if high < Dialect.SMB_3_0:
+        lost |= _BELOW_3
+    if high < Dialect.SMB_2_1:
+        lost.add(Capability.LARGE_MTU)
+    if not settings.multichannel:
+        lost.add(Capability.MULTI_CHANNEL)
+    if settings.encryption == "disabled":
+        lost |= {Capability.ENCRYPTION, Capability.ENCRYPTED_SHARE}
+        lost |= {capability for need in BY_CIPHER.values() for capability in need.any_of}
+    gained: set[Capability] = set()
+    if settings.signing == "required":
+        lost.add(Capability.SIGNING_OPTIONAL)
+        gained.add(Capability.SIGNING_REQUIRED)
+    if settings.encryption == "required":
+        gained.add(Capability.ENCRYPTED_SESSIONS)
+    return (everything - lost) | gained
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,6 +133,8 @@ class ReferenceSetup:
     defects: tuple[str, ...]
     user: Account
     second_user: Account
+    settings: ServerSettings = ServerSettings()
+    configuration: str = ""
 
     def server(self, addresses: tuple[Address, ...], entropy: Entropy, now: float) -> Server:
         """Return a new server with empty shares; raises KeyError for a policy or defect that does
@@ -103,7 +159,16 @@ class ReferenceSetup:
                 *map(_configured, declared_interfaces(addresses)),
                 NetworkInterface(0, ip_address(UNLISTED_ADDRESS)),
             ],
+            minimum_dialect=DIALECTS[self.settings.min_dialect],
+            maximum_dialect=DIALECTS[self.settings.max_dialect],
+            require_message_signing=self.settings.signing == "required",
+            encryption=Encryption(self.settings.encryption),
+            multichannel=self.settings.multichannel,
         )
+        return self.compose(config, entropy, now)
+
+    def compose(self, config: ServerConfig, entropy: Entropy, now: float) -> Server:
+        """Return a server of our policy and defects; raises KeyError for one that does not exist."""
         return Server.compose(config, self.policy, self.defects, entropy=entropy, now=now)
 
     def target(
@@ -112,6 +177,7 @@ class ReferenceSetup:
         addresses: tuple[Address, ...],
         version: str,
         administration: Administration | None = None,
+        control: Control | None = None,
     ) -> Target:
         """Return what cases are told about this server."""
         return Target(
@@ -119,36 +185,108 @@ class ReferenceSetup:
             addresses=addresses,
             product="reference",
             version=version,
-            configuration=self.policy,
+            configuration=self.configuration,
             user=self.user,
             second_user=self.second_user,
             shares=SHARES,
             server_name="reference",
-            capabilities=CAPABILITIES,
-            advertised={TWIN_ADDRESS: addresses[0].host},
+            capabilities=capabilities_of(self.settings, CAPABILITIES),
+            advertised={TWIN_ADDRESS: addresses[0]},
             interfaces=declared_interfaces(addresses),
             administration=administration,
+            control=control,
+            spare_addresses=SPARE_ADDRESSES if addresses == SIMULATED_ADDRESSES else (),
             channel_limit=32,
             allows_disruption=True,
         )
 
 
-def reference_setup(policy: str, defects: tuple[str, ...], entropy: Entropy) -> ReferenceSetup:
-    """Return a set-up whose passwords come from `entropy`."""
+def reference_setup(
+    policy: str,
+    defects: tuple[str, ...],
+    entropy: Entropy,
+    settings: ServerSettings,
+    configuration: str,
+) -> ReferenceSetup:
+    """Return a set-up whose passwords come from `entropy`; records call it by policy and configuration, as far as they
+    are not the ordinary ones.
+    """
     return ReferenceSetup(
         policy,
         defects,
         Account("smbt", entropy(PASSWORD_BYTES).hex()),
         Account("smbt2", entropy(PASSWORD_BYTES).hex()),
+        settings,
+        "/".join(filter(None, ["" if policy == SPECIFICATION else policy, configuration])),
     )
+
+
+class ReferenceControl(Control):
+    """Stops, starts, restarts and moves a bundled server that runs in this process, within its world."""
+
+    def __init__(
+        self, setup: ReferenceSetup, world: World, server: Server, addresses: Sequence[Address]
+    ) -> None:
+        super().__init__()
+        self._setup = setup
+        self._world = world
+        self.server = server
+        self._starts = 0
+        self._listeners = _listen(world, server, addresses)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the server listens."""
+        return tuple(one.address for one in self._listeners)
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """Everything but a log, which the server does not keep."""
+        return frozenset(Action) - {Action.LOG}
+
+    def perform(self, action: Action, address: str = "") -> str:
+        """Do it; what the shares hold outlives a restart."""
+        if action in (Action.STOP, Action.RESTART):
+            self._end()
+        if action in (Action.START, Action.RESTART):
+            self._begin()
+        if action is Action.ADD_ADDRESS:
+            at = Address(address, self._listeners[0].address.port)
+            self._listeners.append(self._world.listen(at, self.server))
+        if action is Action.REMOVE_ADDRESS:
+            self._leave(address)
+        return ""
+
+    def _end(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        for connection in tuple(self.server.connection_list):
+            connection.transport.abort()
+
+    def _begin(self) -> None:
+        self._starts += 1
+        entropy = self._world.entropy("server", str(self._starts))
+        self.server = self._setup.compose(self.server.config, entropy, self._world.now)
+        self._listeners = [self._world.listen(address, self.server) for address in self.addresses]
+
+    def _leave(self, host: str) -> None:
+        gone = [one for one in self._listeners if one.address.host == host]
+        if not gone:
+            raise ControlFailed(f"the server has no address {host}")
+        for listener in gone:
+            listener.close()
+            self._listeners.remove(listener)
+        for connection in tuple(self.server.connection_list):
+            if connection.local_address[0] == host:
+                connection.transport.abort()
 
 
 class ReferenceAdministration(Administration):
     """Changes the configuration of a bundled server that runs in this process."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._config = server.config
+    def __init__(self, control: ReferenceControl) -> None:
+        self._control = control
+        self._config = control.server.config
 
     def set_interfaces(self, interfaces: Sequence[DeclaredInterface]) -> None:
         """Replace the addresses that the server reports."""
@@ -179,9 +317,27 @@ class ReferenceAdministration(Administration):
 
     def expire_sessions(self, now: float) -> None:
         """Move every session's ExpirationTime to `now` and run the timer that looks at it."""
-        for session in self._server.global_session_table.values():
+        for session in self._control.server.global_session_table.values():
             session.expiration_time = now
-        self._server.tick(now)
+        self._control.server.tick(now)
+
+
+def _listen(world: World, server: Server, addresses: Sequence[Address]) -> list[Listener]:
+    """Listen at every address; port 0 is any that is free on all of them. Raises OSError."""
+    if addresses[0].port:
+        return [world.listen(address, server) for address in addresses]
+    for attempts_left in reversed(range(PORT_ATTEMPTS)):
+        listeners = [world.listen(addresses[0], server)]
+        port = listeners[0].address.port
+        try:
+            listeners += [world.listen(Address(one.host, port), server) for one in addresses[1:]]
+        except OSError:
+            listeners[0].close()
+            if not attempts_left:
+                raise
+        else:
+            return listeners
+    return []
 
 
 def declared_interfaces(addresses: tuple[Address, ...]) -> tuple[DeclaredInterface, ...]:

@@ -20,7 +20,8 @@ from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address
 from smbtorture_py.targets.errors import TargetError, TargetUnreachable
-from smbtorture_py.targets.model import SambaModel
+from smbtorture_py.targets.model import SambaModel, SambaSettings
+from smbtorture_py.targets.reference import capabilities_of
 
 START_TIMEOUT: Final = 20.0
 STOP_TIMEOUT: Final = 20.0
@@ -30,6 +31,15 @@ LINK_SPEED: Final = 10_000_000_000
 
 UNIX_ID: Final = 61_001
 """First uid and gid of the private accounts; they exist in the private mount namespace only."""
+
+PROTOCOLS: Final = {
+    "2.0.2": "SMB2_02",
+    "2.1": "SMB2_10",
+    "3.0": "SMB3_00",
+    "3.0.2": "SMB3_02",
+    "3.1.1": "SMB3_11",
+}
+"""How smb.conf calls the dialects."""
 
 USERS: Final = ("smbt", "smbt2")
 SHARES: Final = {
@@ -138,14 +148,8 @@ class PrivateSamba:
 
     def _capabilities(self) -> frozenset[Capability]:
         """Return what this configuration of ours has, and a probe cannot see."""
-        options = self._model.options
-        here = {
-            Capability.SECOND_ADDRESS: len(self._model.addresses) > 1,
-            Capability.ENCRYPTED_SESSIONS: options.get("server smb encrypt") == "required",
-            Capability.SIGNING_REQUIRED: options.get("server signing") == "mandatory",
-            Capability.SIGNING_OPTIONAL: options.get("server signing") != "mandatory",
-        }
-        return (SETUP - here.keys()) | {capability for capability, there in here.items() if there}
+        everything = SETUP if len(self._model.addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS}
+        return capabilities_of(self._model.settings, everything)
 
     def _version(self) -> str:
         try:
@@ -191,8 +195,7 @@ class PrivateSamba:
             "interfaces": " ".join(
                 f'"{host};capability=RSS,speed={LINK_SPEED}"' for host in self._model.addresses
             ),
-            "server multi channel support": "yes",
-            "server min protocol": "SMB2_02",
+            **_configured(self._model.settings),
             "disable netbios": "yes",
             "load printers": "no",
             "printing": "bsd",
@@ -204,7 +207,7 @@ class PrivateSamba:
             "kernel share modes": "no",
             "posix locking": "no",
             "durable handles": "yes",
-            **self._model.options,
+            **self._model.settings.options,
         }
         lines = ["[global]", *(f"    {key} = {value}" for key, value in settings.items())]
         for role, share in SHARES.items():
@@ -275,6 +278,20 @@ class PrivateSamba:
         except OSError:
             lines = []
         return lines[-1] if lines else "it said nothing"
+
+
+def _configured(settings: SambaSettings) -> dict[str, str]:
+    """Return the lines of smb.conf that stand for our settings."""
+    lines = {
+        "server multi channel support": "yes" if settings.multichannel else "no",
+        "server min protocol": PROTOCOLS[settings.min_dialect],
+        "server max protocol": PROTOCOLS[settings.max_dialect],
+    }
+    if settings.signing == "required":
+        lines["server signing"] = "mandatory"
+    if settings.encryption != "enabled":
+        lines["server smb encrypt"] = "required" if settings.encryption == "required" else "off"
+    return lines
 
 
 def _accepts(address: Address) -> bool:

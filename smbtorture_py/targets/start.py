@@ -42,7 +42,15 @@ def start(selected: Selected, seed: int, environment: Mapping[str, str]) -> Star
     if isinstance(model, ReferenceModel | ReferenceTcpModel):
         hosts = model.addresses if isinstance(model, ReferenceTcpModel) else None
         try:
-            bench = reference_bench(selected.name, selected.policy, selected.defects, hosts, seed)
+            bench = reference_bench(
+                selected.name,
+                selected.policy,
+                selected.defects,
+                hosts,
+                seed,
+                model.settings,
+                selected.configuration,
+            )
         except KeyError as error:
             text = f"the reference server has no policy or defect {error.args[0]!r}"
             raise ConfigurationError([selected.document.problem(["targets", selected.entry], text)]) from None
@@ -89,14 +97,14 @@ def external_target(selected: Selected, model: ExternalModel, environment: Mappi
         addresses=tuple(parse_address(text) for text in model.addresses),
         product=model.product,
         version=model.version,
-        configuration=model.configuration,
+        configuration=selected.configuration,
         user=accounts["user"],
         second_user=accounts.get("second_user"),
         shares=model.shares,
         server_name=model.server_name,
         directory=model.directory,
         capabilities=frozenset(declared),
-        advertised=model.advertised,
+        advertised={host: parse_address(where) for host, where in model.advertised.items()},
         interfaces=tuple(one.declared() for one in model.interfaces),
         sources=model.sources,
         channel_limit=model.channel_limit,
