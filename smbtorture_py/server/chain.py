@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server import processing, sending
-from smbtorture_py.server.policies.compound import NEEDS_FILE_ID
 from smbtorture_py.server.request import PENDING, Reply, Request
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.status import Status
@@ -108,8 +107,8 @@ class Chain:
             processing.needs_tree(request) and not request.tree_id
         ):
             self.fail_rest = policy.missing_id_status()
-        elif request.command in NEEDS_FILE_ID:
-            has_file_id = previous.command == Command.CREATE or previous.command in NEEDS_FILE_ID
+        elif policy.needs_file_id(request):
+            has_file_id = previous.command == Command.CREATE or policy.needs_file_id(previous)
             if not has_file_id:
                 self.fail_rest = policy.missing_file_id_status()
             elif policy.inherits_failure(previous, self.last_status):

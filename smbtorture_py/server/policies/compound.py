@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.policies.ioctl import WITHOUT_FILE
 from smbtorture_py.wire.header import Command, HeaderFlags
+from smbtorture_py.wire.ioctl import IoctlRequest
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 _ALIGNMENT: Final = 8
 _SEVERITY_SHIFT: Final = 30
 _SEVERITY_ERROR: Final = 3
-NEEDS_FILE_ID: Final = frozenset(
+_NEEDS_FILE_ID: Final = frozenset(
     {
         Command.CLOSE, Command.FLUSH, Command.READ, Command.WRITE, Command.LOCK, Command.IOCTL,
         Command.QUERY_DIRECTORY, Command.CHANGE_NOTIFY, Command.QUERY_INFO, Command.SET_INFO,
@@ -61,6 +63,12 @@ class CompoundPolicy:
         """What a member fails with that needs a FileId its predecessor neither has nor makes
         (3.3.5.2.7.2)."""
         return Status.INVALID_HANDLE
+
+    def needs_file_id(self, request: Request) -> bool:
+        """Whether a member is about a file: IOCTL is not where its code wants no FileId (3.3.5.15)."""
+        if isinstance(request.body, IoctlRequest) and request.body.ctl_code in WITHOUT_FILE:
+            return False
+        return request.command in _NEEDS_FILE_ID
 
     def inherits_failure(self, previous: Request, status: Status) -> bool:
         """Whether a member that needs a FileId fails like its predecessor did (SHOULD, 3.3.5.2.7.2).
