@@ -110,6 +110,11 @@ def main() -> None:
     "--encryption", type=click.Choice([one.value for one in Encryption]), default="enabled", show_default=True
 )
 @click.option("--multichannel/--no-multichannel", default=True, show_default=True)
+@click.option(
+    "--smbtorture-controls",
+    is_flag=True,
+    help="Answer the private FSCTLs by which smbtorture prepares a server.",
+)
 @click.option("--guest/--no-guest", default=False, show_default=True, help="Strangers become the guest.")
 @click.option("--anonymous/--no-anonymous", default=True, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), help="Makes ids and keys reproducible.")
@@ -126,6 +131,7 @@ def serve_command(
     signing: str,
     encryption: str,
     multichannel: bool,
+    smbtorture_controls: bool,
     guest: bool,
     anonymous: bool,
     seed: int | None,
@@ -148,6 +154,7 @@ def serve_command(
             require_signing=signing == "required",
             encryption=Encryption(encryption),
             multichannel=multichannel,
+            smbtorture_controls=smbtorture_controls,
             guest=guest,
             anonymous=anonymous,
             seed=seed,

@@ -52,6 +52,7 @@ class ServeOptions:
     require_signing: bool = False
     encryption: Encryption = Encryption.ENABLED
     multichannel: bool = True
+    smbtorture_controls: bool = False
     guest: bool = False
     anonymous: bool = True
     seed: int | None = None
@@ -107,6 +108,7 @@ def _server(options: ServeOptions, world: RealWorld) -> Server:
         require_message_signing=options.require_signing,
         encryption=options.encryption,
         multichannel=options.multichannel,
+        smbtorture_controls=options.smbtorture_controls,
         interfaces=_interfaces(options.listen),
     )
     try:

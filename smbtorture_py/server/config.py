@@ -82,6 +82,8 @@ class ServerConfig:
     maximum_dialect: Dialect = Dialect.SMB_3_1_1
     smb1_negotiate: bool = True
     """Answer an SMB1 negotiate that offers SMB2 dialects ([MS-SMB2] 3.3.5.3)."""
+    smbtorture_controls: bool = False
+    """Answer the private FSCTLs by which smbtorture prepares a server."""
     require_message_signing: bool = False
     encryption: Encryption = Encryption.ENABLED
     reject_unencrypted_access: bool = True

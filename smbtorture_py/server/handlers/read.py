@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, cast
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.create import AccessMask
-from smbtorture_py.wire.read import ReadFlags, ReadRequest, ReadResponse
+from smbtorture_py.wire.read import READ_DATA_OFFSET, ReadFlags, ReadRequest, ReadResponse
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.server import Server
+    from smbtorture_py.wire.codec import Buffer
 
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
@@ -54,4 +55,13 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_.current_byte_offset = body.offset + len(data)
     if body.flags & ReadFlags.REQUEST_COMPRESSED and connection.compression_ids:
         request.compress_reply = True
+    if connection.read_padding:
+        return Reply(Status.SUCCESS, _padded(data, connection.read_padding))
     return Reply(Status.SUCCESS, ReadResponse(data=data))
+
+
+def _padded(data: Buffer, padding: int) -> ReadResponse:
+    """A response whose data does not follow its fixed part at once (2.2.20 DataOffset)."""
+    return ReadResponse(
+        data_offset=READ_DATA_OFFSET + padding, data_length=len(data), data=b"".join((bytes(padding), data))
+    )

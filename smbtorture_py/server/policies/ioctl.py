@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.wire.codec import FILE_ID_ANY, HEADER_SIZE
 from smbtorture_py.wire.ioctl import IoctlFlags, IoctlRequest, IoctlResponse
-from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode, SmbtortureFsctl
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.status import Status
 
@@ -24,6 +24,7 @@ WITHOUT_FILE: Final = frozenset(
     {
         FsctlCode.DFS_GET_REFERRALS, FsctlCode.DFS_GET_REFERRALS_EX, FsctlCode.QUERY_NETWORK_INTERFACE_INFO,
         FsctlCode.VALIDATE_NEGOTIATE_INFO, FsctlCode.PIPE_WAIT,
+        SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8,
     }
 )  # fmt: skip
 """The codes whose FileId is all ones ([MS-SMB2] 3.3.5.15)."""

@@ -69,6 +69,12 @@ class FsctlCode(IntEnum):
     SRV_COPYCHUNK_WRITE = 0x001480F2
 
 
+class SmbtortureFsctl(IntEnum):
+    """Samba's private codes by which smbtorture prepares a server (libcli/smb/smb_constants.h)."""
+
+    GLOBAL_READ_RESPONSE_BODY_PADDING8 = 0x83848023
+
+
 class SvhdxOperationCode(IntEnum):
     """Operation codes of the shared virtual disk tunnel ([MS-RSVD] 2.2.4.11)."""
 

@@ -10,9 +10,10 @@ from smbtorture_py.server.handlers.fsctl import (
     file_control,
     network_interface_info,
     server_side_copy,
+    smbtorture_controls,
     validate_negotiate_info,
 )
-from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode, SmbtortureFsctl
 
 if TYPE_CHECKING:
     from smbtorture_py.server.request import Outcome, Request
@@ -29,6 +30,7 @@ FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
     FsctlCode.SRV_REQUEST_RESUME_KEY: server_side_copy.request_resume_key,
     FsctlCode.SRV_COPYCHUNK: server_side_copy.copy,
     FsctlCode.SRV_COPYCHUNK_WRITE: server_side_copy.copy,
+    SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8: smbtorture_controls.pad_reads,
     **dict.fromkeys(file_control.CONTROLS, file_control.handle),
 }
 """By CtlCode. `request.open` is set for every code that is about a
