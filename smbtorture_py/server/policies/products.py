@@ -20,6 +20,7 @@ from smbtorture_py.server.policies.samba_files import (
     SambaOplockPolicy,
     SambaReadWritePolicy,
 )
+from smbtorture_py.server.policies.samba_ioctl import SambaInterfacePolicy
 from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
@@ -58,6 +59,7 @@ def samba() -> Policies:
         compound=SambaCompoundPolicy(),
         negotiate=SambaNegotiatePolicy(),
         session=SambaSessionPolicy(),
+        interface=SambaInterfacePolicy(),
         create=SambaCreatePolicy(),
         read_write=SambaReadWritePolicy(),
         information=SambaInformationPolicy(),
