@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from smbtorture_py.auth.acceptor import initial_token
 from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.codec import Buffer
-from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.negotiate import NegotiateRequest, NegotiateResponse, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
     ContextType,
@@ -38,23 +36,25 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     connection.client_security_mode = body.security_mode
     connection.client_guid = bytes(body.client_guid)
     connection.should_sign = SecurityMode.SIGNING_REQUIRED in body.security_mode
-    if not body.dialects:
+    offered = policy.offered_dialects(request, body)
+    if not offered:
         return Reply(policy.no_dialects_status())
-    dialect = policy.common_dialect(connection, body.dialects)
+    dialect = policy.common_dialect(connection, offered)
     if dialect is None:
         return Reply(policy.no_common_dialect_status())
-    connection.client_dialects = [int(offered) for offered in body.dialects]
+    connection.client_dialects = [int(one) for one in offered]
     connection.dialect = dialect
     connection.negotiate_dialect = dialect
     connection.signing_algorithm_id = policy.default_signing_algorithm(connection)
     contexts: list[NegotiateContext] = []
     if connection.is_311:
-        status = _process_contexts(request, body.negotiate_contexts, contexts)
+        status = _process_contexts(request, body.negotiate_contexts)
         if status != Status.SUCCESS:
             # The failed negotiation chose nothing: the client may try again.
             connection.dialect = None
             connection.negotiate_dialect = NEGOTIATE_DIALECT_NONE
             return Reply(status)
+        contexts = _answer_contexts(connection, body.negotiate_contexts)
     connection.supports_multi_credit = policy.supports_multi_credit(connection, dialect)
     response = build_response(connection, dialect, now)
     response.negotiate_contexts = contexts
@@ -78,9 +78,9 @@ def build_response(connection: Connection, dialect: int, now: float) -> Negotiat
         max_transact_size=connection.max_transact_size,
         max_read_size=connection.max_read_size,
         max_write_size=connection.max_write_size,
-        system_time=to_filetime(now),
+        system_time=policy.system_time(connection, now),
         server_start_time=policy.server_start_time(connection),
-        security_buffer=initial_token() if connection.server.config.negotiate_token else b"",
+        security_buffer=policy.security_buffer(connection),
     )
 
 
@@ -92,12 +92,10 @@ def _hash_response(connection: Connection) -> Callable[[Sequence[Buffer]], None]
     return take
 
 
-def _process_contexts(
-    request: Request, received: list[NegotiateContext], answer: list[NegotiateContext]
-) -> Status:
-    """Process the contexts of a 3.1.1 client and collect those of the answer."""
+def _process_contexts(request: Request, received: list[NegotiateContext]) -> Status:
+    """Process the contexts of a 3.1.1 client."""
     connection, policy = request.connection, request.connection.server.policies.negotiate
-    if not policy.contexts_are_readable(request.findings):
+    if not policy.contexts_are_readable(request):
         return Status.INVALID_PARAMETER
     status = policy.contexts_status(received)
     if status != Status.SUCCESS:
@@ -113,9 +111,6 @@ def _process_contexts(
         connection.preauth_integrity_hash_id = hash_id
     connection.preauth_integrity_hash = connection.server.preauth_hasher.start()
     connection.server.preauth_hasher.negotiate_request(connection.preauth_integrity_hash, request.raw)
-    answered_preauth = policy.preauth_answer(connection)
-    if answered_preauth is not None:
-        answer.append(answered_preauth.envelope())
     # SMB2_ENCRYPTION_CAPABILITIES
     encryption = policy.context_of(received, ContextType.ENCRYPTION_CAPABILITIES)
     if encryption is not None and policy.encryption_context_is_processed(connection):
@@ -123,15 +118,8 @@ def _process_contexts(
             return Status.INVALID_PARAMETER
         ciphers = EncryptionCapabilities.decode(encryption.data, [])
         connection.cipher_id = policy.cipher(connection, ciphers)
-        answered_cipher = policy.encryption_answer(connection, ciphers)
-        if answered_cipher is not None:
-            answer.append(answered_cipher.envelope())
-    # SMB2_COMPRESSION_CAPABILITIES
-    compression = policy.context_of(received, ContextType.COMPRESSION_CAPABILITIES)
-    if compression is not None:
-        answered_compression = policy.compression_answer(connection, compression)
-        if answered_compression is not None:
-            answer.append(answered_compression.envelope())
+    # SMB2_COMPRESSION_CAPABILITIES, SMB2_RDMA_TRANSFORM_CAPABILITIES, SMB2_TRANSPORT_CAPABILITIES: ignored,
+    # IsCompressionSupported, IsRDMATransformSupported and IsTransportCapabilitiesSupported are FALSE.
     # SMB2_SIGNING_CAPABILITIES
     signing = policy.context_of(received, ContextType.SIGNING_CAPABILITIES)
     if signing is not None and policy.signing_context_is_processed(connection):
@@ -141,7 +129,24 @@ def _process_contexts(
         if not algorithms.signing_algorithms:
             return policy.empty_signing_status()
         connection.signing_algorithm_id = policy.signing_algorithm(connection, algorithms)
-        answered_signing = policy.signing_answer(connection, algorithms)
-        if answered_signing is not None:
-            answer.append(answered_signing.envelope())
     return Status.SUCCESS
+
+
+def _answer_contexts(connection: Connection, received: list[NegotiateContext]) -> list[NegotiateContext]:
+    """Build the NegotiateContextList of a 3.1.1 response."""
+    policy = connection.server.policies.negotiate
+    answers = (
+        policy.preauth_answer(connection),
+        policy.encryption_answer(
+            connection, policy.context_of(received, ContextType.ENCRYPTION_CAPABILITIES)
+        ),
+        policy.compression_answer(
+            connection, policy.context_of(received, ContextType.COMPRESSION_CAPABILITIES)
+        ),
+        policy.rdma_transform_answer(
+            connection, policy.context_of(received, ContextType.RDMA_TRANSFORM_CAPABILITIES)
+        ),
+        policy.signing_answer(connection, policy.context_of(received, ContextType.SIGNING_CAPABILITIES)),
+        policy.transport_answer(connection, policy.context_of(received, ContextType.TRANSPORT_CAPABILITIES)),
+    )
+    return [answer.envelope() for answer in answers if answer is not None]

@@ -23,12 +23,7 @@ def receive(connection: Connection, frame: memoryview, now: float) -> None:
         connection.disconnect(now)
         return
     dialect = policy.smb1_dialect(connection, request.dialects)
-    # 3.3.5.2.3: the MessageId of this request counts as zero.
-    if (
-        policy.smb1_comes_too_late(connection)
-        or dialect is None
-        or not connection.command_sequence_window.consume(0, 1)
-    ):
+    if dialect is None or policy.smb1_comes_too_late(connection):
         connection.disconnect(now)
         return
     connection.supports_multi_credit = policy.supports_multi_credit(connection, dialect)

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from smbtorture_py.auth.acceptor import initial_token
 from smbtorture_py.server.config import ServerConfig
 from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
-from smbtorture_py.wire.codec import Findings
+from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
     Cipher,
@@ -19,14 +20,18 @@ from smbtorture_py.wire.negotiate_contexts import (
     NegotiateContext,
     NegotiateContextPayload,
     PreauthIntegrityCapabilities,
+    RdmaTransformCapabilities,
     SigningAlgorithm,
     SigningCapabilities,
+    TransportCapabilities,
 )
 from smbtorture_py.wire.smb1 import SMB_COM_NEGOTIATE
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.negotiate import NegotiateRequest
 
 DIALECTS: Final = (
     Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1,
@@ -63,6 +68,11 @@ class NegotiatePolicy:
         """A NEGOTIATE after one that chose a dialect ends the connection (3.3.5.4)."""
         return connection.negotiate_dialect in DIALECTS
 
+    def offered_dialects(self, request: Request, body: NegotiateRequest) -> Sequence[int]:
+        """The Dialects array: as many values as DialectCount says (2.2.3)."""
+        del request
+        return body.dialects
+
     def no_dialects_status(self) -> Status:
         """What DialectCount 0 fails with (3.3.5.4)."""
         return Status.INVALID_PARAMETER
@@ -81,8 +91,11 @@ class NegotiatePolicy:
         return command == SMB_COM_NEGOTIATE
 
     def smb1_comes_too_late(self, connection: Connection) -> bool:
-        """An SMB_COM_NEGOTIATE after any negotiate ends the connection (3.3.5.3)."""
-        return connection.negotiate_dialect != NEGOTIATE_DIALECT_NONE
+        """An SMB_COM_NEGOTIATE after any negotiate ends the connection (3.3.5.3); it counts as MessageId 0
+        (3.3.5.2.3)."""
+        if connection.negotiate_dialect != NEGOTIATE_DIALECT_NONE:
+            return True
+        return not connection.command_sequence_window.consume(0, 1)
 
     def smb1_dialect(self, connection: Connection, offered: Sequence[str]) -> int | None:
         """The DialectRevision that answers an SMB1 negotiate: the wildcard, 2.0.2, or None (3.3.5.3)."""
@@ -197,11 +210,20 @@ class NegotiatePolicy:
         del connection
         return 0
 
+    def system_time(self, connection: Connection, now: float) -> int:
+        """SystemTime: the current time, as a FILETIME (3.3.5.4)."""
+        del connection
+        return to_filetime(now)
+
+    def security_buffer(self, connection: Connection) -> bytes:
+        """Buffer: a NegTokenInit2, or nothing where so configured (MAY, 3.3.5.4)."""
+        return initial_token() if connection.server.config.negotiate_token else b""
+
     # The contexts of 3.1.1: what is wrong with a list of them.
 
-    def contexts_are_readable(self, findings: Findings) -> bool:
+    def contexts_are_readable(self, request: Request) -> bool:
         """Whether offset, count and lengths lead to contexts; else INVALID_PARAMETER (3.3.5.2.6)."""
-        return not any(finding.field in _LIST_FIELDS for finding in findings)
+        return not any(finding.field in _LIST_FIELDS for finding in request.findings)
 
     def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:
         """SUCCESS, or what a list fails with where a context is missing or repeated (3.3.5.4)."""
@@ -263,10 +285,12 @@ class NegotiatePolicy:
         return Cipher.NONE
 
     def encryption_answer(
-        self, connection: Connection, offered: EncryptionCapabilities
+        self, connection: Connection, received: NegotiateContext | None
     ) -> EncryptionCapabilities | None:
-        """The ENCRYPTION_CAPABILITIES of the answer: one cipher, even where it is 0."""
-        del offered
+        """The ENCRYPTION_CAPABILITIES of the answer where the client sent one: one cipher, even where it is
+        0."""
+        if received is None or not self.encryption_context_is_processed(connection):
+            return None
         return EncryptionCapabilities(ciphers=[connection.cipher_id])
 
     def signing_length_is_right(self, context: NegotiateContext) -> bool:
@@ -289,10 +313,11 @@ class NegotiatePolicy:
         return SigningAlgorithm.AES_CMAC
 
     def signing_answer(
-        self, connection: Connection, offered: SigningCapabilities
+        self, connection: Connection, received: NegotiateContext | None
     ) -> SigningCapabilities | None:
-        """The SIGNING_CAPABILITIES of the answer: one algorithm."""
-        del offered
+        """The SIGNING_CAPABILITIES of the answer where the client sent one: one algorithm."""
+        if received is None or not self.signing_context_is_processed(connection):
+            return None
         return SigningCapabilities(signing_algorithms=[connection.signing_algorithm_id])
 
     def default_signing_algorithm(self, connection: Connection) -> int:
@@ -301,11 +326,27 @@ class NegotiatePolicy:
         return SigningAlgorithm.AES_CMAC
 
     def compression_answer(
-        self, connection: Connection, offered: NegotiateContext
+        self, connection: Connection, received: NegotiateContext | None
     ) -> CompressionCapabilities | None:
         """The COMPRESSION_CAPABILITIES of the answer: none, IsCompressionSupported is FALSE and the context
         ignored."""
-        del connection, offered
+        del connection, received
+        return None
+
+    def rdma_transform_answer(
+        self, connection: Connection, received: NegotiateContext | None
+    ) -> RdmaTransformCapabilities | None:
+        """The RDMA_TRANSFORM_CAPABILITIES of the answer: none, IsRDMATransformSupported is FALSE and the
+        context ignored."""
+        del connection, received
+        return None
+
+    def transport_answer(
+        self, connection: Connection, received: NegotiateContext | None
+    ) -> TransportCapabilities | None:
+        """The TRANSPORT_CAPABILITIES of the answer: none, IsTransportCapabilitiesSupported is FALSE and the
+        context ignored."""
+        del connection, received
         return None
 
     def server_capabilities_after(self, connection: Connection, answered: Capabilities) -> Capabilities:
