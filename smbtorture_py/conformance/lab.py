@@ -234,8 +234,8 @@ class Lab:
 
     @property
     def control(self) -> Control:
-        """What can be done to the server's machine: stop, start, restart, addresses; blocks the case where nothing
-        can. A case that uses it says what it `disturbs`.
+        """What can be done to the server's machine (stop, start, restart, addresses), by a case that says
+        what it `disturbs`; blocks the case where nothing can.
         """
         if self.target.control is None:
             raise Blocked("the target offers no way to stop, start or move it")
@@ -269,8 +269,10 @@ class Lab:
         return self.target.advertised.get(advertised) or Address(advertised, self.addresses[0].port)
 
     def source(self, address: Address) -> str | None:
-        """Return the local address that the next connection to `address` comes from: those that the target declares in
-        turn, as far as they are of the same family; None lets the system choose.
+        """Return the local address that the next connection to `address` comes from.
+
+        Those that the target declares are taken in turn, as far as they are of the same family; None lets the
+        system choose.
         """
         fitting = [one for one in self.target.sources if (":" in one) == (":" in address.host)]
         return fitting[len(self.connections) % len(fitting)] if fitting else None

@@ -1,1 +1,3 @@
-"""The reference server core: sessions, channels, trees, opens; policies say what it chooses, parts hold its state."""
+"""The reference server core: sessions, channels, trees, opens; policies say what it chooses, parts hold its
+state.
+"""

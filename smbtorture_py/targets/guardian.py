@@ -1,33 +1,39 @@
-"""A process that starts a server and ends it, with everything it left, when whoever asked for it is gone.
+"""A process that runs a server, and ends it with everything it left when whoever asked for it is gone.
 
 Run as `python -m smbtorture_py.targets.guardian` with a JSON document on its first line of standard input:
-{"command": [...], "directory": "...", "addresses": ["127.0.0.2"], "log": "..."}. Its standard input stays
-open for as long as the server is wanted: the end of it (the parent closed it, or died in whatever way) ends
-the server's whole process group, takes the added addresses away and removes the directory.
+{"command": [...], "directory": "...", "addresses": ["127.0.0.2"], "log": "...", "farewell": [...]}. The lines
+after that are orders, each answered by one line:
+
+    start    the server, if it is not running    started, or failed WHY
+    stop     the server                          stopped
+    status                                       running, or ended
+
+Standard input stays open for as long as the server is wanted: the end of it (the parent closed it, or died in
+whatever way) ends the server's whole process group, runs the farewell, takes the added addresses away and
+removes the directory. `command` may be empty, for a server that somebody else runs; `directory` too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 GRACE: Final = 5.0
 """Seconds the server has to end after SIGTERM."""
 
-POLL: Final = 0.5
+FAREWELL_TIMEOUT: Final = 60.0
+"""Seconds the farewell may take."""
 
 
 def add_address(address: str) -> bool:
-    """Give the loopback interface an address; tell whether it was new. Raises OSError when it
-    cannot be done.
-    """
+    """Give the loopback interface an address; tell whether it was new. Raises OSError."""
     found = subprocess.run(
         ["ip", "-o", "addr", "show", "dev", "lo"], capture_output=True, text=True, check=False
     )
@@ -47,7 +53,7 @@ def remove_address(address: str) -> None:
 
 
 def end_group(server: subprocess.Popen[bytes]) -> None:
-    """End the server and everything in its process group."""
+    """End the server and everything in its process group, also where the server itself is gone already."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(server.pid, number)
@@ -57,46 +63,102 @@ def end_group(server: subprocess.Popen[bytes]) -> None:
             server.wait(GRACE)
         except subprocess.TimeoutExpired:
             continue
+    server.poll()
 
 
-def guard() -> int:
-    """Do it; the exit code is the server's where it ended by itself, else 0."""
+class Ward:
+    """The server that is guarded."""
+
+    def __init__(self, command: Sequence[str], log: str) -> None:
+        self._command = command
+        self._log = log
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """The server has been started and has not ended."""
+        return self._server is not None and self._server.poll() is None
+
+    def start(self) -> None:
+        """Start the server unless it runs; what an earlier one left is ended first. Raises OSError."""
+        if self.is_running:
+            return
+        self.stop()
+        with Path(self._log).open("ab") as log:
+            self._server = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            )
+
+    def stop(self) -> None:
+        """End the server with its whole process group."""
+        server, self._server = self._server, None
+        if server is not None:
+            end_group(server)
+
+
+def obey(order: bytes, ward: Ward) -> str:
+    """Do what a line asks for and return the answer."""
+    if order == b"start":
+        try:
+            ward.start()
+        except OSError as error:
+            return f"failed {error}"
+        return "started"
+    if order == b"stop":
+        ward.stop()
+        return "stopped"
+    return "running" if ward.is_running else "ended"
+
+
+def guard(orders: BinaryIO) -> None:
+    """Take a job and orders from a stream, to its end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    job = json.loads(sys.stdin.buffer.readline())
-    directory = Path(job["directory"])
+    job = json.loads(orders.readline())
+    ward = Ward(job["command"], job["log"])
     added: list[str] = []
-    code = 0
     try:
-        added = [address for address in job["addresses"] if add_address(address)]
-        with Path(job["log"]).open("wb") as log:
-            server = subprocess.Popen(
-                job["command"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
-            )
         try:
-            print(f"started {server.pid}", flush=True)  # noqa: T201  # what the parent waits for
-            code = _wait(server)
-        finally:
-            end_group(server)
-    except OSError as error:
-        print(f"failed {error}", flush=True)  # noqa: T201  # what the parent waits for
-        code = 1
+            added += [address for address in job["addresses"] if add_address(address)]
+            answer = "ready"
+        except OSError as error:
+            answer = f"failed {error}"
+        _say(answer)
+        for line in orders:
+            _say(obey(line.strip(), ward))
     finally:
+        ward.stop()
+        if job["farewell"]:
+            _run_farewell(job["farewell"])
         for address in added:
             remove_address(address)
-        shutil.rmtree(directory, ignore_errors=True)
-    return code
+        if job["directory"]:
+            shutil.rmtree(job["directory"], ignore_errors=True)
 
 
-def _wait(server: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of standard input (0) or of the server (its code)."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(sys.stdin.buffer, selectors.EVENT_READ)
-        while server.poll() is None:
-            if selector.select(POLL) and not os.read(sys.stdin.fileno(), 1):
-                return 0
-    return server.returncode or 0
+def _say(answer: str) -> None:
+    """Answer; a parent that is gone does not hear it."""
+    try:
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return
+
+
+def _run_farewell(command: Sequence[str]) -> None:
+    """Run the last command, whatever comes of it: nobody is there to be told."""
+    try:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=FAREWELL_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return
 
 
 if __name__ == "__main__":
-    sys.exit(guard())
+    guard(sys.stdin.buffer)

@@ -101,8 +101,8 @@ class InterfaceModel(_Model):
 
 
 class ServerSettings(_Model):
-    """How a server that we start ourselves is configured; what is not said is the target's own setting, or the
-    default.
+    """How a server that we start ourselves is configured; what is not said is the target's own setting, or
+    the default.
     """
 
     signing: Literal["enabled", "required"] = "enabled"
@@ -188,8 +188,8 @@ class SambaModel(_Model):
 
 
 class HookModel(_Model):
-    """A command (no shell): one text that is split as a shell would, or a list; `{address}` and `{configuration}` in
-    it are filled in.
+    """A command (no shell): one text that is split as a shell would, or a list; `{address}` and
+    `{configuration}` in it are filled in.
     """
 
     command: tuple[str, ...] = Field(min_length=1)
@@ -315,12 +315,7 @@ class ExternalModel(_Model):
 
     def configured(self, settings: ExternalSettings) -> Self:
         """Return the target in one of its configurations."""
-        said = {
-            name: value
-            for name in settings.model_fields_set
-            if (value := getattr(settings, name)) is not None
-        }
-        return self.model_copy(update=said)
+        return self.model_copy(update=settings.model_dump(exclude_unset=True, exclude_none=True))
 
 
 TargetModel: TypeAlias = Annotated[

@@ -133,7 +133,7 @@ class ReferenceSetup:
     defects: tuple[str, ...]
     user: Account
     second_user: Account
-    settings: ServerSettings = ServerSettings()
+    settings: ServerSettings
     configuration: str = ""
 
     def server(self, addresses: tuple[Address, ...], entropy: Entropy, now: float) -> Server:
@@ -208,8 +208,9 @@ def reference_setup(
     settings: ServerSettings,
     configuration: str,
 ) -> ReferenceSetup:
-    """Return a set-up whose passwords come from `entropy`; records call it by policy and configuration, as far as they
-    are not the ordinary ones.
+    """Return a set-up whose passwords come from `entropy`.
+
+    Records call it by policy and configuration, as far as they are not the ordinary ones.
     """
     return ReferenceSetup(
         policy,

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
 from smbtorture_py.conformance.administration import DeclaredInterface
+from smbtorture_py.conformance.control import Action, Control, ControlFailed
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address
 from smbtorture_py.targets.errors import TargetError, TargetUnreachable
+from smbtorture_py.targets.guarded import Guarded, GuardianFailed
 from smbtorture_py.targets.model import SambaModel, SambaSettings
 from smbtorture_py.targets.reference import capabilities_of
 
+OUTPUT: Final = "smbd.out"
+LOG: Final = "log.smbd"
 START_TIMEOUT: Final = 20.0
-STOP_TIMEOUT: Final = 20.0
 POLL: Final = 0.05
 LINK_SPEED: Final = 10_000_000_000
 """Bits a second that every address is configured with."""
@@ -81,9 +82,9 @@ class PrivateSamba:
     def __init__(self, name: str, model: SambaModel) -> None:
         self._name = name
         self._model = model
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._guarded: Guarded | None = None
         self._directory: Path | None = None
-        self._log: Path | None = None
+        self._addresses: tuple[Address, ...] = ()
 
     def start(self) -> Target:
         """Start smbd and wait until it accepts connections.
@@ -102,12 +103,13 @@ class PrivateSamba:
             configuration = self._write(directory, port)
             for user in users:
                 self._add(directory, configuration, user)
-            self._launch(directory, configuration)
-            addresses = tuple(Address(host, port) for host in self._model.addresses)
-            self._await(addresses)
+            self._addresses = addresses = tuple(Address(host, port) for host in self._model.addresses)
+            self._guarded = self._guard(directory, configuration)
+            self.bring_up()
         except BaseException:
             self.stop()
             raise
+        control = SambaControl(self)
         return Target(
             name=self._name,
             addresses=addresses,
@@ -121,30 +123,52 @@ class PrivateSamba:
                 DeclaredInterface(interface=1, address=host, link_speed=LINK_SPEED, rss=True)
                 for host in self._model.addresses
             ),
-            capabilities=self._capabilities(),
+            capabilities=self._capabilities() | control.capabilities,
+            control=control,
+            channel_limit=self._model.channel_limit,
+            break_timeout=self._model.break_timeout,
             deadline_scale=self._model.deadline_scale,
             allows_disruption=True,
         )
 
     def stop(self) -> None:
-        """End smbd; harmless when it is not running."""
-        guardian, self._guardian = self._guardian, None
-        if guardian is not None:
-            if guardian.stdin is not None:
-                guardian.stdin.close()
-            try:
-                guardian.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                guardian.kill()
-            if guardian.stdout is not None:
-                guardian.stdout.close()
+        """End smbd and remove everything it left; harmless when it is not running."""
+        guarded, self._guarded = self._guarded, None
+        if guarded is not None:
+            guarded.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def is_running(self) -> bool:
-        """The server has not ended by itself."""
-        return self._guardian is not None and self._guardian.poll() is None
+        """The server has been started and has not ended."""
+        return self._guarded is not None and self._guarded.is_running
+
+    def bring_up(self) -> None:
+        """Start smbd, unless it runs, and wait until it accepts connections; raises TargetError,
+        TargetUnreachable.
+        """
+        try:
+            if self._guarded is not None:
+                self._guarded.start()
+        except GuardianFailed as error:
+            raise TargetError(f"target {self._name}: {error}") from None
+        self._await(self._addresses)
+
+    def bring_down(self) -> None:
+        """End smbd and what serves its connections; its files stay. Raises TargetError."""
+        try:
+            if self._guarded is not None:
+                self._guarded.stop()
+        except GuardianFailed as error:
+            raise TargetError(f"target {self._name}: {error}") from None
+
+    def log(self) -> str:
+        """Return what smbd has written so far."""
+        if self._directory is None:
+            return ""
+        files = (self._directory / name for name in (OUTPUT, LOG))
+        return "".join(path.read_text(errors="replace") for path in files if path.is_file())
 
     def _capabilities(self) -> frozenset[Capability]:
         """Return what this configuration of ours has, and a probe cannot see."""
@@ -188,7 +212,7 @@ class PrivateSamba:
             "lock directory": f"{directory}/lock",
             "pid directory": f"{directory}/pid",
             "ncalrpc dir": f"{directory}/ncalrpc",
-            "log file": f"{directory}/log.smbd",
+            "log file": f"{directory}/{LOG}",
             "log level": "1",
             "smb ports": str(port),
             "bind interfaces only": "yes",
@@ -237,28 +261,19 @@ class PrivateSamba:
             problem = (done.stderr or done.stdout).strip().splitlines()
             raise TargetError(f"target {self._name}: cannot add a user: {problem[-1] if problem else '?'}")
 
-    def _launch(self, directory: Path, configuration: Path) -> None:
-        """Have a guardian start smbd."""
+    def _guard(self, directory: Path, configuration: Path) -> Guarded:
+        """Return a guardian that can start smbd."""
         smbd = shutil.which(self._model.smbd) or self._model.smbd
-        job = {
-            "command": self._private(directory, smbd, "-F", "--no-process-group", "-s", str(configuration)),
-            "directory": str(directory),
-            "addresses": list(self._model.addresses),
-            "log": str(directory / "smbd.out"),
-        }
-        self._log = directory / "smbd.out"
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-m", "smbtorture_py.targets.guardian"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self._guardian.stdin is not None and self._guardian.stdout is not None
-        self._guardian.stdin.write(json.dumps(job).encode() + b"\n")
-        self._guardian.stdin.flush()
-        said = self._guardian.stdout.readline().decode(errors="replace").strip()
-        if not said.startswith("started"):
-            raise TargetError(f"target {self._name}: {said.removeprefix('failed ') or 'the guardian died'}")
+        command = self._private(directory, smbd, "-F", "--no-process-group", "-s", str(configuration))
+        try:
+            return Guarded(
+                command=command,
+                directory=directory,
+                addresses=self._model.addresses,
+                log=directory / OUTPUT,
+            )
+        except GuardianFailed as error:
+            raise TargetError(f"target {self._name}: {error}") from None
 
     def _await(self, addresses: tuple[Address, ...]) -> None:
         """Wait until every address accepts connections."""
@@ -271,13 +286,34 @@ class PrivateSamba:
                 time.sleep(POLL)
 
     def _last_words(self) -> str:
-        try:
-            lines = (
-                self._log.read_text(errors="replace").strip().splitlines() if self._log is not None else []
-            )
-        except OSError:
-            lines = []
+        lines = self.log().strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+class SambaControl(Control):
+    """Stops and starts our smbd: master and children at once, files and databases stay."""
+
+    def __init__(self, samba: PrivateSamba) -> None:
+        super().__init__()
+        self._samba = samba
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """What our smbd offers; it stays on its addresses."""
+        return frozenset({Action.START, Action.STOP, Action.RESTART, Action.LOG})
+
+    def perform(self, action: Action, address: str = "") -> str:  # noqa: ARG002  # it stays on its addresses
+        """Do it."""
+        try:
+            if action is Action.LOG:
+                return self._samba.log()
+            if action in (Action.STOP, Action.RESTART):
+                self._samba.bring_down()
+            if action in (Action.START, Action.RESTART):
+                self._samba.bring_up()
+        except (TargetError, TargetUnreachable) as error:
+            raise ControlFailed(str(error)) from None
+        return ""
 
 
 def _configured(settings: SambaSettings) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""Every choice of the server, one class per area; the base classes are MS-SMB2 plus the errata of docs/errata.md."""
+"""Every choice of the server, one class per area; the base classes are MS-SMB2 plus the errata of
+docs/errata.md.
+"""
 
 from __future__ import annotations
 
