@@ -10,12 +10,12 @@ BIN := $(VENV)/bin
 PEERS_SLICE_SECONDS ?= 240
 export SMBTORTURE_PEERS ?= offer
 
-.PHONY: conformance test lint tool hermetic peers-slice peers peer-tools clean
+.PHONY: conformance test lint tool detection hermetic peers-slice peers peer-tools clean
 
 conformance: $(VENV)/installed
 	$(BIN)/python -m pytest suites --target reference -q
 
-test: lint tool hermetic peers-slice
+test: lint tool detection hermetic peers-slice
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -24,7 +24,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 tool: $(VENV)/installed-dev peer-tools
-	$(BIN)/python -m pytest tests --ignore=tests/peers -q
+	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection -q
+
+# Every defect is noticed, every case that judges a MUST is made to fail; both numbers are printed.
+detection: $(VENV)/installed-dev
+	$(BIN)/python -m pytest tests/detection -q -n auto
 
 hermetic: $(VENV)/installed-dev
 	$(BIN)/python -m pytest suites --target reference -q

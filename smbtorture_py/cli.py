@@ -24,6 +24,7 @@ from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.target import Account
+from smbtorture_py.detection import judges_a_must, noticed_by
 from smbtorture_py.net.core import Address
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.located_yaml import ConfigurationError
@@ -255,9 +256,13 @@ def list_command(as_json: bool) -> None:
 
 @main.command("defects")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--matrix", is_flag=True, help="Run the cases about each defect and say which notice it.")
 @_plainly
-def defects_command(as_json: bool) -> None:
+def defects_command(as_json: bool, matrix: bool) -> None:
     """List the defects that the bundled server can be given: --target reference+ID."""
+    if matrix:
+        _show_matrix(as_json)
+        return
     found = [
         {"id": one.id, "sentence": one.sentence, "breaks": list(one.breaks), "origin": one.origin}
         for one in DEFECTS.values()
@@ -269,6 +274,23 @@ def defects_command(as_json: bool) -> None:
     for one in DEFECTS.values():
         table.add_row(one.id, one.sentence, ", ".join(one.breaks), one.origin)
     Console().print(table)
+
+
+def _show_matrix(as_json: bool) -> None:
+    """Show for each defect the cases that notice it, and what is left over."""
+    cases = _cases()
+    noticed = {one.id: sorted({found.case.id for found in noticed_by(one, cases)}) for one in DEFECTS.values()}
+    failing = {case for found in noticed.values() for case in found}
+    unproven = [case.id for case in cases if judges_a_must(case) and case.id not in failing]
+    if as_json:
+        click.echo(json.dumps({"noticed_by": noticed, "never_failing": unproven}, indent=1))
+        return
+    table = Table("defect", "noticed by", title=f"{len(noticed)} defects")
+    for identifier, by in noticed.items():
+        table.add_row(identifier, ", ".join(by) or "nobody")
+    Console().print(table)
+    click.echo(f"{sum(map(bool, noticed.values()))} of {len(noticed)} defects are noticed")
+    click.echo(f"cases that judge a MUST and never fail: {', '.join(unproven) or 'none'}")
 
 
 @main.command("probe")

@@ -1,0 +1,45 @@
+"""The suites can fail: every defect is noticed, and every case that judges a MUST notices one."""
+
+from __future__ import annotations
+
+import pytest
+
+from smbtorture_py.conformance.case import Case
+from smbtorture_py.conformance.collection import collect
+from smbtorture_py.detection import FAILURES, is_related, judges_a_must, noticed, noticed_by, run_hermetically
+from smbtorture_py.results.outcome import Outcome
+from smbtorture_py.server.defects import DEFECTS, Defect
+
+CASES = collect()
+BINDING = [case for case in CASES if judges_a_must(case)]
+
+
+@pytest.mark.parametrize("defect", DEFECTS.values(), ids=list(DEFECTS))
+def test_every_defect_is_noticed_for_what_it_breaks(defect: Defect) -> None:
+    related = [case.id for case in CASES if is_related(case, defect)]
+    assert related, f"no case cites what {defect.id} breaks: {', '.join(defect.breaks)}"
+    seen = []
+    for detection in noticed_by(defect, CASES):
+        if detection.says_what_is_broken:
+            return
+        seen.append(f"{detection.case.id} by {detection.requirement}")
+    pytest.fail(f"{defect.id} is noticed by none of {', '.join(related)}, only: {seen}")
+
+
+@pytest.mark.parametrize("case", BINDING, ids=[case.id for case in BINDING])
+def test_every_case_that_judges_a_must_is_made_to_fail(case: Case) -> None:
+    related = [defect for defect in DEFECTS.values() if is_related(case, defect)]
+    assert related, f"no defect breaks what {case.id} cites: {', '.join(case.requirements)}"
+    for defect in related:
+        detection = noticed(case, defect)
+        if detection is not None and detection.outcome in FAILURES:
+            control = run_hermetically(case, detection.variant)
+            assert control.outcome in (Outcome.PASS, Outcome.OBSERVED, Outcome.WARN), control.reason
+            return
+    pytest.fail(f"{case.id} passes in spite of {', '.join(defect.id for defect in related)}")
+
+
+def test_a_case_does_not_notice_what_it_is_not_about() -> None:
+    unsigned = next(case for case in CASES if case.id == "bind.unsigned")
+    assert noticed(unsigned, DEFECTS["interface-index-zero-listed"]) is None
+    assert noticed(unsigned, DEFECTS["bind-unsigned-accepted"]) is not None
