@@ -279,8 +279,9 @@ def defects_command(as_json: bool, matrix: bool) -> None:
 def _show_matrix(as_json: bool) -> None:
     """Show for each defect the cases that notice it, and what is left over."""
     cases = _cases()
-    noticed = {one.id: sorted({found.case.id for found in noticed_by(one, cases)}) for one in DEFECTS.values()}
-    failing = {case for found in noticed.values() for case in found}
+    found = {one.id: list(noticed_by(one, cases)) for one in DEFECTS.values()}
+    noticed = {identifier: [one.case.id for one in by] for identifier, by in found.items()}
+    failing = {case for by in noticed.values() for case in by}
     unproven = [case.id for case in cases if judges_a_must(case) and case.id not in failing]
     if as_json:
         click.echo(json.dumps({"noticed_by": noticed, "never_failing": unproven}, indent=1))
