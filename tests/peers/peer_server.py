@@ -16,14 +16,15 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOSTS: Final = ("127.0.0.1", "127.0.0.2")
-POLICY: Final = "windows"
-"""The one policy under which every peer runs: what peers expect beyond MS-SMB2 is what Windows does."""
+POLICY: Final = "samba"
+"""The one policy under which every peer runs: the strictest judge, smbtorture, is Samba's own."""
 
 USER: Final = "smbt"
+SECOND_USER: Final = "smbt2"
 SHARE: Final = "share"
 START_TIMEOUT: Final = 20.0
 STOP_TIMEOUT: Final = 10.0
-_PASSWORD_VARIABLE: Final = "SMBTORTURE_PEERS_PASSWORD"
+_PASSWORD_VARIABLES: Final = ("SMBTORTURE_PEERS_PASSWORD", "SMBTORTURE_PEERS_SECOND_PASSWORD")
 
 
 @dataclass(slots=True)
@@ -38,17 +39,19 @@ class Served:
     """More options of `serve`."""
     user: str = USER
     password: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
+    second_password: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
     hosts: tuple[str, ...] = HOSTS
     port: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Served:
         """Start it and wait for its ready line; raises AssertionError where that does not come."""
-        self.port = free_port(self.hosts)
+        self.port = self.port or free_port(self.hosts)
         command = [sys.executable, "-m", "smbtorture_py.cli", "serve"]
         for host in self.hosts:
             command += ["--listen", f"{host}:{self.port}"]
-        command += ["--user", self.user, "--password-env", _PASSWORD_VARIABLE]
+        for user, variable in zip((self.user, SECOND_USER), _PASSWORD_VARIABLES, strict=True):
+            command += ["--user", user, "--password-env", variable]
         command += ["--share", f"{SHARE}={self.storage}", "--policy", self.policy, *self.options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -56,7 +59,10 @@ class Served:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                env={**os.environ, _PASSWORD_VARIABLE: self.password},
+                env={
+                    **os.environ,
+                    **dict(zip(_PASSWORD_VARIABLES, (self.password, self.second_password), strict=True)),
+                },
             )
         said = self._first_line()
         if not said.startswith("ready"):

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from peer_server import SHARE, Served, samba_client_configuration, samba_credentials
+from peer_server import SECOND_USER, SHARE, Served, samba_client_configuration, samba_credentials
 
 OUTCOMES: Final = {"success": "pass", "failure": "fail", "error": "error", "skip": "skip", "xfail": "fail"}
 """What smbtorture prints before a test's name, and what it means."""
@@ -84,7 +84,8 @@ def parse(suite: str, text: str) -> TortureRun:
 
 def run(served: Served, suite: str, folder: Path, timeout: float) -> TortureRun:
     """Run `smb2.SUITE` against the server's share; after `timeout` seconds it is cut off."""
-    configuration = samba_client_configuration(folder, served.port)
+    second_user = {"torture:user2name": SECOND_USER, "torture:user2password": served.second_password}
+    configuration = samba_client_configuration(folder, served.port, second_user)
     credentials = samba_credentials(folder, served)
     command = [
         "smbtorture", f"//{served.hosts[0]}/{SHARE}", "-p", str(served.port), "-s", str(configuration),

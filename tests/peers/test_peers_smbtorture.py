@@ -41,7 +41,7 @@ def test_suite_is_at_least_as_good_as_smbd(
     suite: str, need: Callable[[str], None], recorder: Recorder, peer_folder: Path
 ) -> None:
     need("smbtorture")
-    with Served(peer_folder) as served:
+    with Served(peer_folder, options=("--smbtorture-controls",)) as served:
         run = peer_smbtorture.run(served, suite, peer_folder, TIMEOUT)
     recorder.keep(f"smbtorture.{suite}.txt", run.text)
     for result in run.results:
