@@ -22,8 +22,8 @@ DIALECTS = [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0
 EITHER_KEY = Rule.SESSION_SETUP_KEY
 """What is signed with Channel.SigningKey where Session.SigningKey is due.
 
-3.3.4.1.1 has Session.SigningKey for what is no success and Channel.SigningKey for the final response, 3.3.5.5.3
-the other one for the final response: over a bound channel either key is taken.
+3.3.4.1.1 has Session.SigningKey for what is no success and Channel.SigningKey for the final response;
+3.3.5.5.3 has Session.SigningKey for that, too. Over a bound channel either key is taken.
 """
 
 
