@@ -564,11 +564,9 @@ def test_credits_are_granted_and_never_run_out() -> None:
 
 
 def test_related_and_unrelated_compounds() -> None:
-    peer = Peer(make_server())
-    peer.negotiate()
+    peer = logged_on(make_server(), [Dialect.SMB_3_0])
     answers = compound(peer, *((peer.header(Command.ECHO), EchoRequest()) for _ in range(3)))
     assert [type(answer.body) for answer in answers] == [EchoResponse] * 3
-    peer = logged_on(make_server(), [Dialect.SMB_3_0])
     connect = TreeConnectRequest(path=r"\\s\data")
     related = HeaderFlags.RELATED_OPERATIONS
     answers = compound(

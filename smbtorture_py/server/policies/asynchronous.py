@@ -29,6 +29,14 @@ class AsyncPolicy:
             return connection.async_command_list.get(header.async_id)
         return connection.request_list.get(header.message_id)
 
+    def unsigned_cancel_is_refused(self, request: Request) -> bool:
+        """Whether a CANCEL must be signed in a session that requires signing: like every request (3.3.5.2.4).
+
+        3.3.5.16 excepts it from 3.3.5.2.3 only.
+        """
+        del request
+        return True
+
     def cancels(self, target: Request) -> bool:
         """Whether a request that was found is cancelled (SHOULD, 3.3.5.16)."""
         del target

@@ -8,6 +8,7 @@ from typing import Final
 
 from smbtorture_py.server.policies import Policies
 from smbtorture_py.server.policies.samba import (
+    SambaAsyncPolicy,
     SambaBindPolicy,
     SambaCompoundPolicy,
     SambaNegotiatePolicy,
@@ -54,6 +55,7 @@ def windows() -> Policies:
 def samba() -> Policies:
     """Samba, by its source."""
     return Policies(
+        asynchronous=SambaAsyncPolicy(),
         signing=WindowsSigningPolicy(),
         bind=SambaBindPolicy(),
         compound=SambaCompoundPolicy(),

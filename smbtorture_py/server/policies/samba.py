@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
 from smbtorture_py.server.policies.session import SessionPolicy
@@ -70,6 +71,15 @@ class SambaBindPolicy(BindPolicy):
         return Status.ACCESS_DENIED
 
 
+class SambaAsyncPolicy(AsyncPolicy):
+    """Cancels as Samba does."""
+
+    def unsigned_cancel_is_refused(self, request: Request) -> bool:
+        """A CANCEL need not be signed."""
+        del request
+        return False
+
+
 class SambaCompoundPolicy(WindowsCompoundPolicy):
     """Compounds as Samba does: as Windows."""
 
@@ -104,6 +114,16 @@ class SambaSessionPolicy(SessionPolicy):
         if session.session_key:
             return session.signing_required
         return super().signing_is_required(connection, session, request)
+
+    def echo_without_session_ends_connection(self, connection: Connection) -> bool:
+        """Everybody gets an answer to ECHO."""
+        del connection
+        return False
+
+    def echo_is_verified(self, connection: Connection) -> bool:
+        """The session of an ECHO is not looked at."""
+        del connection
+        return False
 
     def dialect_must_match_client(self, connection: Connection) -> bool:
         """There is no table of clients."""

@@ -41,6 +41,15 @@ class SessionPolicy:
         """Bytes of a SessionId that are drawn at random: all; how one is generated is free (3.3.5.5.1)."""
         return 8
 
+    def echo_without_session_ends_connection(self, connection: Connection) -> bool:
+        """Whether an ECHO ends a connection without any session (SHOULD, 3.3.5.17)."""
+        return not connection.session_table
+
+    def echo_is_verified(self, connection: Connection) -> bool:
+        """Whether the session of an ECHO that names one, or is signed, is verified (3.3.5.17)."""
+        del connection
+        return True
+
     def new_session_status(self, request: SessionSetupRequest) -> Status:
         """SUCCESS, or what SESSION_SETUP without SessionId fails with; its flags mean nothing (3.3.5.5)."""
         del request
