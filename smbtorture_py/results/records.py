@@ -1,8 +1,9 @@
-"""The records of a run: JSON lines of four kinds, validated against a committed JSON Schema when read.
+"""The records of a run: JSON lines of five kinds, validated against a committed JSON Schema when read.
 
-`run` comes first, then one `case` for everything planned, then a `result` each as it happens, and `end` last.
-A file without `end` was cut off; a `case` without `result` is missing. Nothing here holds a password or a
-key.
+`run` comes first, then one `case` for everything planned, then a `result` each as it happens (and a `hook`
+for each command of the target that was run), and `end` last. A file without `end` was cut off; a `case`
+without `result` is missing; of several results of one case the last one counts. Nothing here holds a password
+or a key.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ RECORD: Final = "record"
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class RunRecord:
-    """What was run against what. `started` is ISO 8601 in UTC."""
+    """What was run against what. `started` is ISO 8601 in UTC.
+
+    `capabilities` is what cases could rely on; `declared` what the target's entry claims (empty: nothing),
+    `shown` what a probe found.
+    """
 
     run_id: str
     started: str
@@ -40,6 +45,8 @@ class RunRecord:
     world: str
     seed: int
     capabilities: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     selection: str = ""
     platform: str = ""
     format: int = FORMAT
@@ -99,20 +106,42 @@ class ResultRecord:
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class HookRecord:
+    """One command of the target that was run: which hook, for which case (empty: the run), and what it said.
+
+    `exit_code` is None for a command that could not be started or was ended at its time limit; `duration` is
+    in seconds of real time, `output` its end where it was long.
+    """
+
+    hook: str
+    command: str
+    exit_code: int | None
+    output: str
+    duration: float
+    case: str = ""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class EndRecord:
-    """The run came to its end; `counts` is outcome -> number of results."""
+    """The run came to its end; `counts` is outcome -> number of variants.
+
+    `problems` is what is wrong with the run as a whole: expectations nobody used, a crash nobody is guilty
+    of.
+    """
 
     finished: str
     counts: Mapping[str, int]
     exit_code: int
+    problems: tuple[str, ...] = ()
 
 
-Record: TypeAlias = RunRecord | CaseRecord | ResultRecord | EndRecord
+Record: TypeAlias = RunRecord | CaseRecord | ResultRecord | HookRecord | EndRecord
 
 _KINDS: Final[dict[type[Record], str]] = {
     RunRecord: "run",
     CaseRecord: "case",
     ResultRecord: "result",
+    HookRecord: "hook",
     EndRecord: "end",
 }
 
@@ -158,13 +187,16 @@ def from_json(line: str, where: str = "record") -> Record:
         raise RecordError(f"{where}: {place + ': ' if place else ''}{deepest.message}")
     kind = value.pop(RECORD)
     if kind == "run":
-        return RunRecord(**{**value, "capabilities": tuple(value["capabilities"])})
+        lists = {name: tuple(value[name]) for name in ("capabilities", "declared", "shown")}
+        return RunRecord(**{**value, **lists})
     if kind == "case":
         return CaseRecord(
             **{**value, "requirements": tuple(value["requirements"]), "needs": tuple(value["needs"])}
         )
     if kind == "end":
-        return EndRecord(**value)
+        return EndRecord(**{**value, "problems": tuple(value["problems"])})
+    if kind == "hook":
+        return HookRecord(**value)
     return _result(value)
 
 
@@ -193,6 +225,7 @@ class RunRecords:
     cases: list[CaseRecord] = field(default_factory=list)
     results: list[ResultRecord] = field(default_factory=list)
     end: EndRecord | None = None
+    hooks: list[HookRecord] = field(default_factory=list)
 
     @property
     def final(self) -> dict[str, ResultRecord]:
@@ -226,6 +259,8 @@ def gather(records: Iterable[Record], where: str = "records") -> RunRecords:
             gathered.cases.append(record)
         elif isinstance(record, ResultRecord):
             gathered.results.append(record)
+        elif isinstance(record, HookRecord):
+            gathered.hooks.append(record)
         else:
             gathered.end = record
     if gathered is None:

@@ -66,8 +66,6 @@ SETUP: Final = frozenset(
         Capability.FORBIDDEN_SHARE,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
-        Capability.NAMED_STREAMS,
-        Capability.DURABLE_HANDLES,
         Capability.DECLARED_INTERFACES,
     }
 )
