@@ -10,6 +10,7 @@ from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.logon import LogonResult
 from smbtorture_py.client.negotiate import NegotiateResult
 from smbtorture_py.client.open import Open
+from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.tree import CreateResult
 from smbtorture_py.conformance.checks import NO_ANSWER, NoStatus, describe
 from smbtorture_py.conformance.running import Running
@@ -144,15 +145,15 @@ class Answer:
         self.lab.wait(lambda: self.exchange.is_pending or self.exchange.done, within)
         return self.exchange.is_pending
 
-    def cancel(self) -> None:
+    def cancel(self, *, tamper: Tamper | None = None, signed: bool | None = None) -> None:
         """Send CANCEL for the request; its own answer is still to be waited for."""
-        self.connection.core.cancel(self.exchange)
+        self.connection.core.cancel(self.exchange, tamper=tamper, sign=signed)
 
     @property
     def data(self) -> bytes:
         """The bytes of a READ response or the output of an IOCTL, query or directory response."""
         body = self.exchange.response.body if self.exchange.response is not None else None
-        for name in ("data", "output", "buffer"):
+        for name in ("data", "output", "output_buffer"):
             value = getattr(body, name, None)
             if isinstance(value, Buffer):
                 return bytes(value)

@@ -75,9 +75,10 @@ class SigningPolicy:
         return False
 
     def bad_signature_answer_is_signed(self, request: Request) -> bool:
-        """Whether the refusal of a wrong signature is signed (the specification is silent)."""
+        """Whether the refusal of a wrong signature is signed: its request claims to be, and there is a key
+        (3.3.4.1.1)."""
         del request
-        return False
+        return True
 
     def keyless_error_repeats_signature(self, request: Request, reply: Reply) -> bool:
         """Whether a refusal for which there is no key repeats SMB2_FLAGS_SIGNED and Signature of its request.

@@ -88,11 +88,6 @@ class WindowsSigningPolicy(SigningPolicy):
         known = request.connection.session_table.get(session.session_id) is session
         return known and super().signature_is_required(request, session)
 
-    def bad_signature_answer_is_signed(self, request: Request) -> bool:
-        """The refusal is signed."""
-        del request
-        return True
-
 
 class WindowsCompoundPolicy(CompoundPolicy):
     """Compounds as Windows does."""
