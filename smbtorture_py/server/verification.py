@@ -12,8 +12,11 @@ def verify_signature(request: Request, now: float) -> Reply | None:
     """Check the signature, or that there may be none (3.3.5.2.4); a Reply where the request is refused."""
     connection = request.connection
     policy = connection.server.policies.signing
-    # The decryption has authenticated the message already.
+    # The decryption has authenticated the message already; whatever comes of it is sealed (3.3.4.1.4).
     if request.is_encrypted:
+        request.session = connection.server.policies.encryption.opening_session(
+            connection, request.transform_session_id
+        )
         return None
     if request.command == Command.NEGOTIATE:
         status = policy.signed_negotiate_status(request)
