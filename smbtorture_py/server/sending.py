@@ -174,6 +174,13 @@ def send_unsolicited(
     ):
         transmit(connection, [connection.server.message_encryptor.seal(connection, session, parts)])
         return
+    channel = None if session is None else session.channel_list.find(connection)
+    if channel is not None and connection.server.policies.signing.unsolicited_is_signed(session):
+        header.flags |= HeaderFlags.SIGNED
+        parts[0] = header.encode()
+        signer = connection.server.signer
+        header.signature = signer.sign(signer.algorithm(connection), channel.signing_key, header, parts)
+        parts[0] = header.encode()
     transmit(connection, parts)
 
 

@@ -44,8 +44,7 @@ def verify_signature(request: Request, now: float) -> Reply | None:
         request.signing_key = key
         request.session = session
         return None
-    session = connection.server.global_session_table.get(request.session_id)
-    if session is not None and policy.signature_is_required(request, session):
+    if policy.unsigned_is_refused(request):
         if policy.missing_signature_ends_connection(request):
             connection.disconnect(now)
         return Reply(policy.missing_signature_status(request))

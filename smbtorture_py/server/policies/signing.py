@@ -91,6 +91,12 @@ class SigningPolicy:
             Status.MORE_PROCESSING_REQUIRED,
         )
 
+    def unsigned_is_refused(self, request: Request) -> bool:
+        """Whether a request without a signature is refused: where its session, wherever that is, requires
+        one (3.3.5.2.4)."""
+        session = request.connection.server.global_session_table.get(request.session_id)
+        return session is not None and self.signature_is_required(request, session)
+
     def signature_is_required(self, request: Request, session: Session) -> bool:
         """Whether an unsigned, unsealed request of this session is refused (3.3.5.2.4)."""
         del request
