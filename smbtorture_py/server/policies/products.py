@@ -16,6 +16,7 @@ from smbtorture_py.server.policies.samba import (
 )
 from smbtorture_py.server.policies.samba_files import (
     SambaCreatePolicy,
+    SambaFileControlPolicy,
     SambaInformationPolicy,
     SambaLockPolicy,
     SambaOplockPolicy,
@@ -63,6 +64,7 @@ def samba() -> Policies:
         session=SambaSessionPolicy(),
         interface=SambaInterfacePolicy(),
         create=SambaCreatePolicy(),
+        file_control=SambaFileControlPolicy(),
         read_write=SambaReadWritePolicy(),
         information=SambaInformationPolicy(),
         lock=SambaLockPolicy(),

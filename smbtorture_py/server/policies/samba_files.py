@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 class SambaCreatePolicy(WindowsCreatePolicy):
     """Opens as Samba has them: an open is found only through the tree connect it was made on."""
+
+
+class SambaFileControlPolicy(FileControlPolicy):
+    """File system controls as Samba answers them."""
+
+    def copy_failure_has_response(self) -> bool:
+        """A copy that failed midway says how far it came, whatever its status."""
+        return True
 
 
 class SambaReadWritePolicy(WindowsReadWritePolicy):

@@ -250,8 +250,7 @@ class SecurityDescriptor:
 
     An absent part is None. SELF_RELATIVE and the PRESENT bits in `control` AUTO follow from the parts.
     Encoded, the parts
-    follow the header in the order SACL, DACL, owner, group, as Windows lays them out; a set offset goes out
-    as it is.
+    follow the header in the order of the section: owner, group, SACL, DACL; a set offset goes out as it is.
     """
 
     HEADER: ClassVar[struct.Struct] = struct.Struct("<BBHIIII")
@@ -272,11 +271,11 @@ class SecurityDescriptor:
         """Encode into one self-relative buffer; raises struct.error where a value does not fit its field."""
         body = bytearray()
         offsets = []
-        for part in (self.sacl, self.dacl, self.owner, self.group):
+        for part in (self.owner, self.group, self.sacl, self.dacl):
             offsets.append(0 if part is None else self.HEADER.size + len(body))
             if part is not None:
                 body += part.encode()
-        sacl, dacl, owner, group = offsets
+        owner, group, sacl, dacl = offsets
         control = SecurityDescriptorControl.SELF_RELATIVE
         if self.dacl is not None:
             control |= SecurityDescriptorControl.DACL_PRESENT
