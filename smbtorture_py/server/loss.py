@@ -23,7 +23,7 @@ def handle_loss_of_connection(connection: Connection, now: float) -> None:
     for session in list(connection.session_table.values()):
         if policies.connection_loss.session_survives(connection, session):
             session.channel_list.remove(connection)
-            if session.connection is connection:
+            if session.connection is connection and len(session.channel_list):
                 session.connection = policies.connection_loss.successor(session).connection
         else:
             remove_session(server, session, now, preserved=policies.connection_loss.open_is_preserved)

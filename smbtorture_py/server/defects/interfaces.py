@@ -53,6 +53,20 @@ _TAIL: Final = 8
 
 
 @defect(
+    "interface-index-zero-listed",
+    replaces=InterfaceList.interfaces,
+    breaks=["SMB2-3.3.5.15.11-03"],
+    origin="plausible: the list is copied from the system as it is",
+)
+def _index_zero_listed(
+    original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
+) -> Interfaces:
+    """Interfaces with index zero are listed."""
+    del original, self
+    return list(configured)
+
+
+@defect(
     "multi-channel-advertised-while-off",
     replaces=NegotiatePolicy.advertises_multi_channel,
     breaks=["SMB2-3.3.5.4-95"],
