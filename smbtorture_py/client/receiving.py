@@ -70,10 +70,14 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     if transform.flags != TransformFlags.ENCRYPTED:
         connection.violate(Rule.DECRYPTION, f"Flags/EncryptionAlgorithm is {transform.flags:#x}, not 1", now)
     session = connection.session_table.get(transform.session_id)
-    decryptor = session.decryptor(connection) if session is not None else None
-    if session is None or decryptor is None:
+    elsewhere = _asked_for(connection, transform.session_id) if session is None else None
+    used = session or elsewhere
+    decryptor = used.decryptor(connection) if used is not None else None
+    if used is None or decryptor is None:
         connection.violate(Rule.DECRYPTION, f"SessionId {transform.session_id:#x} has no key here", now)
         return
+    if session is None:
+        connection.violate(Rule.DECRYPTION, f"SessionId {transform.session_id:#x} is of no session here", now)
     opened = decryptor.open(frame)
     if opened is None:
         connection.violate(Rule.DECRYPTION, "the message cannot be decrypted: wrong signature", now)
@@ -87,7 +91,16 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     if protocol_id != PROTOCOL_ID:
         connection.violate(Rule.DECRYPTION, f"the decrypted message begins with {protocol_id.hex()}", now)
         return
-    _plain(connection, opened, session, now)
+    _plain(connection, opened, used, now)
+
+
+def _asked_for(connection: Connection, session_id: int) -> Session | None:
+    """Return the session of an outstanding request that was encrypted for a session of other connections."""
+    for queue in connection.outstanding_requests.values():
+        for exchange in queue:
+            if exchange.encrypted and exchange.session and exchange.session.session_id == session_id:
+                return exchange.session
+    return None
 
 
 def _plain(connection: Connection, frame: memoryview, decrypted_with: Session | None, now: float) -> None:

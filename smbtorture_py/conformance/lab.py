@@ -71,7 +71,7 @@ PATIENCE: Final = 10.0
 """Seconds that an answer may take before it counts as none, times the target's scale."""
 
 RETRY: Final = 0.05
-"""Seconds between two attempts at what a server does in its own time."""
+"""Seconds between the first two attempts at what a server does in its own time; later ones are rarer."""
 
 CLIENT_GUID_SIZE: Final = 16
 NAME_BYTES: Final = 4
@@ -313,8 +313,10 @@ class Lab:
         For what a server does in its own time, such as closing what a lost connection leaves behind.
         """
         deadline = self.world.now + self.seconds(PATIENCE if within is None else within)
+        pause = RETRY
         while not holds(result := attempt()) and self.world.now < deadline:
-            self.world.run_for(RETRY)
+            self.world.run_for(pause)
+            pause *= 2
         return result
 
     def wait_for(self, answer: Answer, within: float | None = None) -> None:

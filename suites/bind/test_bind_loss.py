@@ -64,7 +64,7 @@ def test_a_session_outlives_one_of_its_channels(lab: Lab, fault: FaultKind, posi
     variants={"fault": SILENT, "position": POSITIONS},
 )
 def test_a_session_goes_on_beside_a_silent_channel(lab: Lab, fault: FaultKind, position: str) -> None:
-    """Of three channels one falls silent with an answer under way: the others go on, and one more is bound."""
+    """Of three channels one falls silent with an answer on its way: the others go on, one more is bound."""
     session = lab.logon()
     session.add_channel()
     session.add_channel()
