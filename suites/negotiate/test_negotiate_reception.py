@@ -3,7 +3,7 @@
 """
 
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
+from smbtorture_py.conformance.checks import DISCONNECT, any_error, check, other_than
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import LARGE_MTU, MULTI_CHANNEL, SMB3, SMB311
 from smbtorture_py.wire.codec import HEADER_SIZE, Body
@@ -58,9 +58,9 @@ def test_an_unknown_protocol_id_ends_the_connection(lab: Lab, protocol_id: str, 
 def test_a_message_shorter_than_a_header_ends_the_connection(lab: Lab, length: int) -> None:
     """A message that ends before its header does ends the connection without an answer."""
     bystander = another_client(lab)
-    connection = lab.connect()
-    check(connection.echo(), specification=Status.SUCCESS)
-    check(connection.send(EchoRequest(), tamper=tampering.cut(length)), specification=DISCONNECT)
+    session = lab.logon()
+    answer = session.send(EchoRequest(), tamper=tampering.cut(length))
+    check(answer, specification=DISCONNECT)
     check.alive(bystander)
 
 
@@ -72,7 +72,8 @@ def test_a_message_shorter_than_a_header_ends_the_connection(lab: Lab, length: i
 def test_an_unknown_command_ends_the_connection(lab: Lab, command: str) -> None:
     """A command code that does not exist ends the connection without an answer."""
     bystander = another_client(lab)
-    answer = lab.connect().send(EchoRequest(), command=UNDEFINED[command])
+    session = lab.logon()
+    answer = session.connection.send(EchoRequest(), session=session, command=UNDEFINED[command])
     check(
         answer,
         specification=DISCONNECT,
@@ -92,7 +93,7 @@ def test_an_unknown_command_ends_one_channel_only(lab: Lab) -> None:
     session = lab.logon()
     channel = session.add_channel()
     channel.ended_on_purpose = True
-    answer = channel.send(EchoRequest(), command=UNDEFINED["0x0014"])
+    answer = channel.send(EchoRequest(), session=session, command=UNDEFINED["0x0014"])
     check.alive(session)
     check(
         answer,
@@ -123,6 +124,7 @@ def test_the_first_message_id_has_to_be_zero(lab: Lab) -> None:
     """A new connection takes MessageId 0 only: a NEGOTIATE with MessageId 1 ends it."""
     bystander = another_client(lab)
     answer = lab.open_connection().negotiate(tamper=tampering.header(message_id=1))
+    check(answer, requirement="SMB2-3.3.5.1-01", specification=other_than(Status.SUCCESS))
     check(answer, specification=DISCONNECT)
     check.alive(bystander)
 
@@ -136,8 +138,7 @@ def test_the_first_message_id_has_to_be_zero(lab: Lab) -> None:
 def test_a_command_without_bulk_data_must_not_be_long(lab: Lab, length: int) -> None:
     """An ECHO of more than 68 KiB ends the connection; one of 68 KiB is malformed at most."""
     bystander = another_client(lab)
-    connection = lab.connect()
-    answer = connection.send(EchoRequest(), tamper=tampering.lengthen(length - ECHO_SIZE))
+    answer = lab.logon().send(EchoRequest(), tamper=tampering.lengthen(length - ECHO_SIZE))
     if length > LIMIT_WITHOUT_BULK:
         check(answer, specification=DISCONNECT, samba=Status.SUCCESS, ksmbd=Status.INVALID_PARAMETER)
     else:
@@ -149,10 +150,10 @@ def test_a_command_without_bulk_data_must_not_be_long(lab: Lab, length: int) -> 
 def test_a_message_longer_than_every_maximum_ends_the_connection(lab: Lab) -> None:
     """A message longer than all three maximum sizes and 256 bytes ends the connection without an answer."""
     bystander = another_client(lab)
-    connection = lab.connect()
-    core = connection.core
+    tree = lab.logon().tree()
+    core = tree.session.connection.core
     size = max(core.max_transact_size, core.max_read_size, core.max_write_size) + HEADROOM
-    answer = connection.send(WriteRequest(data=bytes(size)), credit_charge=1)
+    answer = tree.send(WriteRequest(data=bytes(size)), credit_charge=1)
     check(answer, specification=DISCONNECT, samba=any_error(), ksmbd=any_error())
     check.alive(bystander)
 
@@ -165,7 +166,7 @@ def test_a_message_longer_than_every_maximum_ends_the_connection(lab: Lab) -> No
 def test_a_long_message_without_multi_credit_ends_the_connection(lab: Lab) -> None:
     """On a connection without multi-credit a request of more than 68 KiB ends the connection."""
     bystander = another_client(lab)
-    answer = lab.connect().send(EchoRequest(), tamper=tampering.lengthen(LIMIT_WITHOUT_BULK))
+    answer = lab.logon().send(EchoRequest(), tamper=tampering.lengthen(LIMIT_WITHOUT_BULK))
     check(answer, specification=DISCONNECT, samba=[Status.SUCCESS, Status.INVALID_PARAMETER])
     check.alive(bystander)
 
@@ -195,7 +196,7 @@ def test_a_wrong_structure_size_is_refused(lab: Lab, command: str, difference: i
 def test_a_wrong_structure_size_of_the_header_is_refused(lab: Lab) -> None:
     """A request whose header says another StructureSize than 64 fails or ends the connection."""
     bystander = another_client(lab)
-    answer = lab.connect().send(EchoRequest(), tamper=tampering.header(structure_size=HEADER_SIZE - 1))
+    answer = lab.logon().send(EchoRequest(), tamper=tampering.header(structure_size=HEADER_SIZE - 1))
     check(answer, specification=Status.INVALID_PARAMETER, permitted_disconnect=DISCONNECT)
     check.alive(bystander)
 
@@ -204,7 +205,7 @@ def test_a_wrong_structure_size_of_the_header_is_refused(lab: Lab) -> None:
 def test_a_request_that_says_it_is_a_response_is_not_processed(lab: Lab) -> None:
     """A request with SMB2_FLAGS_SERVER_TO_REDIR fails or ends the connection."""
     bystander = another_client(lab)
-    answer = lab.connect().send(EchoRequest(), flags=HeaderFlags.SERVER_TO_REDIR)
+    answer = lab.logon().send(EchoRequest(), flags=HeaderFlags.SERVER_TO_REDIR)
     check(answer, specification=Status.INVALID_PARAMETER, permitted_disconnect=DISCONNECT)
     check.alive(bystander)
 

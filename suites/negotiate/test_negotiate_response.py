@@ -5,12 +5,13 @@
 from smbtorture_py.auth.ntlm_messages import TokenError
 from smbtorture_py.auth.spnego import NegTokenInit
 from smbtorture_py.client.violation import Rule
-from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import at_least, check, has_flag, lacks_flag
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import (
     ENCRYPTION,
     MULTI_CHANNEL,
+    SIGNING_REQUIRED,
     SMB2X,
     SMB3,
     SMB30X,
@@ -86,14 +87,14 @@ def test_the_response_has_the_header_of_its_request(lab: Lab) -> None:
     variants={"requested": [0, 1, 0xFFFF]},
 )
 def test_a_negotiated_client_has_a_credit(lab: Lab, requested: int) -> None:
-    """Whatever number of credits a NEGOTIATE asks for, it is granted one at least, and that one is good."""
+    """Whatever number of credits a NEGOTIATE asks for, it is granted one at least, and can log on."""
     connection = lab.open_connection()
     answer = connection.negotiate(tamper=tampering.header(credits=requested))
     # The client core notices that no credit is left, which is what is judged here.
     connection.tolerate(Rule.CREDITS)
     check(answer, specification=Status.SUCCESS)
     check.field(answer, "header.credits", specification=at_least(1))
-    check(connection.echo(), specification=Status.SUCCESS)
+    check.alive(lab.logon(connection=connection))
 
 
 @case(
@@ -110,6 +111,22 @@ def test_the_security_mode_is_the_servers_own(lab: Lab, mode: int) -> None:
     answer = lab.open_connection().negotiate(security_mode=SecurityMode(mode))
     check(answer, specification=Status.SUCCESS)
     check.field(answer, "security_mode", specification=expected)
+
+
+@case(
+    "negotiate.signing-required",
+    requirements=["SMB2-3.3.5.4-06"],
+    needs=[SIGNING_REQUIRED],
+    disturbs=Disturbance.CONFIGURATION,
+    variants={"dialect": ALL},
+)
+def test_a_server_that_requires_signing_says_so(lab: Lab) -> None:
+    """Where the server requires signatures, SecurityMode has SIGNING_REQUIRED beside SIGNING_ENABLED."""
+    lab.require_signing()
+    answer = lab.open_connection().negotiate(security_mode=SecurityMode.SIGNING_ENABLED)
+    check(answer, specification=Status.SUCCESS)
+    both = SecurityMode.SIGNING_ENABLED | SecurityMode.SIGNING_REQUIRED
+    check.field(answer, "security_mode", specification=both)
 
 
 @case("negotiate.server-guid", requirements=["SMB2-3.3.5.4-07", "SMB2-3.3.5.4-59"])

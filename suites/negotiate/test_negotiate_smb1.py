@@ -2,7 +2,15 @@
 
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, at_least, check, has_flag, lacks_flag
+from smbtorture_py.conformance.checks import (
+    DISCONNECT,
+    NO_ANSWER,
+    at_least,
+    check,
+    has_flag,
+    lacks_flag,
+    other_than,
+)
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import SMB1_NEGOTIATE, SMB2_0_2, SMB2_1, SMB311
 from smbtorture_py.wire.echo import EchoRequest
@@ -226,6 +234,7 @@ def test_smb1_uses_up_the_first_message_id(lab: Lab) -> None:
     other = lab.open_connection()
     other.smb1_negotiate(offering(DIALECT_SMB_2_WILDCARD)).required()
     answer = other.negotiate(tamper=tampering.header(message_id=0))
+    check(answer, specification=other_than(Status.SUCCESS))
     check(answer, requirement="SMB2-3.3.5.2.3-01", specification=DISCONNECT)
     check.alive(bystander)
 

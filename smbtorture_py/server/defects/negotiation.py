@@ -1,22 +1,37 @@
-"""Defects of negotiations and preauthentication hashes."""
+"""Defects of negotiations: the choice of a dialect, and the fields of the response."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import struct
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.defects.registry import defect
+from smbtorture_py.server.policies.credit import CreditPolicy
+from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.signing import SigningPolicy
+from smbtorture_py.wire.codec import HEADER_SIZE
+from smbtorture_py.wire.filetime import to_filetime
+from smbtorture_py.wire.header import Command, HeaderFlags
+from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.negotiate import NegotiateRequest
+
+_GUID_SIZE: Final = 16
+_SMALL_BUFFER: Final = 16384
+_SOME_DAY: Final = 1_767_000_000.0
 
 
 @defect(
     "multi-channel-advertised-unasked",
     replaces=NegotiatePolicy.advertises_multi_channel,
     breaks=["SMB2-3.3.5.4-09"],
-    origin="plausible: capabilities answered from the configuration alone",
+    origin="ksmbd: capabilities are answered from the configuration alone",
 )
 def _multi_channel_advertised_unasked(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
@@ -24,3 +39,469 @@ def _multi_channel_advertised_unasked(
     """MULTI_CHANNEL is advertised to clients that did not ask for it."""
     del original, self
     return connection.server.config.multichannel
+
+
+@defect(
+    "multi-channel-of-3.1.1-only",
+    replaces=NegotiatePolicy.advertises_multi_channel,
+    breaks=["SMB2-3.3.5.4-10"],
+    origin="plausible: only the newest dialect was tried",
+)
+def _multi_channel_of_3_1_1_only(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """MULTI_CHANNEL is not advertised on 3.0 and 3.0.2."""
+    del self
+    return original(connection) and connection.is_311
+
+
+@defect(
+    "directory-leasing-advertised-unasked",
+    replaces=NegotiatePolicy.advertises_directory_leasing,
+    breaks=["SMB2-3.3.5.4-11"],
+    origin="ksmbd: capabilities are answered from the configuration alone",
+)
+def _directory_leasing_advertised_unasked(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """DIRECTORY_LEASING is advertised to clients that did not ask for it."""
+    del original, self
+    return connection.server.config.directory_leasing
+
+
+@defect(
+    "persistent-handles-advertised-unasked",
+    replaces=NegotiatePolicy.advertises_persistent_handles,
+    breaks=["SMB2-3.3.5.4-12"],
+    origin="ksmbd: advertised whenever durable handles are configured",
+)
+def _persistent_handles_advertised_unasked(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """PERSISTENT_HANDLES is advertised to every client of SMB 3."""
+    del original, self, connection
+    return True
+
+
+@defect(
+    "encryption-advertised-unasked",
+    replaces=NegotiatePolicy.advertises_encryption,
+    breaks=["SMB2-3.3.5.4-13"],
+    origin="plausible: the capability says what the server can do",
+)
+def _encryption_advertised_unasked(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """ENCRYPTION is advertised on 3.0 and 3.0.2 to clients that did not ask for it."""
+    del original, self
+    return not connection.is_311
+
+
+@defect(
+    "encryption-not-advertised",
+    replaces=NegotiatePolicy.advertises_encryption,
+    breaks=["SMB2-3.3.5.4-13"],
+    origin="plausible: encryption is left to the context of 3.1.1",
+)
+def _encryption_not_advertised(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """ENCRYPTION is never advertised."""
+    del original, self, connection
+    return False
+
+
+@defect(
+    "encryption-capability-of-3.1.1",
+    replaces=NegotiatePolicy.advertises_encryption,
+    breaks=["SMB2-3.3.5.4-14"],
+    origin="Samba: the bit is answered on 3.1.1 to a client that sets it",
+)
+def _encryption_capability_of_3_1_1(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """ENCRYPTION is advertised on 3.1.1 as on 3.0."""
+    del original, self
+    return Capabilities.ENCRYPTION in connection.client_capabilities
+
+
+@defect(
+    "notifications-advertised-always",
+    replaces=NegotiatePolicy.advertises_notifications,
+    breaks=["SMB2-3.3.5.4-16"],
+    origin="plausible: a new capability is added to a list of all",
+)
+def _notifications_advertised_always(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """NOTIFICATIONS is advertised to every client of SMB 3."""
+    del original, self, connection
+    return True
+
+
+@defect(
+    "capabilities-of-3x-on-2x",
+    replaces=NegotiatePolicy.capabilities,
+    breaks=["SMB2-3.3.5.4-15"],
+    origin="Samba bug 15577 is the same mistake in TREE_CONNECT: what needs SMB 3 was told to 2.x",
+)
+def _capabilities_of_3x_on_2x(
+    original: Callable[[Connection, int], Capabilities],
+    self: NegotiatePolicy,
+    connection: Connection,
+    dialect: int,
+) -> Capabilities:
+    """Capabilities of SMB 3 are advertised on 2.x."""
+    del self
+    return original(connection, dialect) | (connection.client_capabilities & Capabilities.MULTI_CHANNEL)
+
+
+@defect(
+    "leasing-on-2.0.2",
+    replaces=NegotiatePolicy.advertises_leasing,
+    breaks=["SMB2-3.3.5.4-60"],
+    origin="plausible: the configuration alone decides",
+)
+def _leasing_on_2_0_2(
+    original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
+) -> bool:
+    """LEASING is advertised on 2.0.2."""
+    del original, self, connection, dialect
+    return True
+
+
+@defect(
+    "large-mtu-when-asked",
+    replaces=NegotiatePolicy.supports_multi_credit,
+    breaks=["SMB2-3.3.5.4-08"],
+    origin="plausible: treated like the capabilities of SMB 3, which have to be asked for",
+)
+def _large_mtu_when_asked(
+    original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
+) -> bool:
+    """Multi-credit is given only to clients that set LARGE_MTU."""
+    del self
+    return original(connection, dialect) and Capabilities.LARGE_MTU in connection.client_capabilities
+
+
+@defect(
+    "large-mtu-on-2.0.2",
+    replaces=NegotiatePolicy.supports_multi_credit,
+    breaks=["SMB2-3.3.5.4-08"],
+    origin="plausible: the transport alone decides",
+)
+def _large_mtu_on_2_0_2(
+    original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
+) -> bool:
+    """Multi-credit is given on 2.0.2, too."""
+    del original, self, connection, dialect
+    return True
+
+
+@defect(
+    "lowest-dialect",
+    replaces=NegotiatePolicy.common_dialect,
+    breaks=["SMB2-3.3.5.4-04"],
+    origin="plausible: the dialects are looked through from the lowest",
+)
+def _lowest_dialect(
+    original: Callable[[Connection, Sequence[int]], Dialect | None],
+    self: NegotiatePolicy,
+    connection: Connection,
+    offered: Sequence[int],
+) -> Dialect | None:
+    """The lowest common dialect is chosen."""
+    del original
+    return min((one for one in self.dialects(connection.server.config) if one in offered), default=None)
+
+
+@defect(
+    "first-dialect-offered",
+    replaces=NegotiatePolicy.common_dialect,
+    breaks=["SMB2-3.3.5.4-04"],
+    origin="plausible: the order of the list is taken for a preference",
+)
+def _first_dialect_offered(
+    original: Callable[[Connection, Sequence[int]], Dialect | None],
+    self: NegotiatePolicy,
+    connection: Connection,
+    offered: Sequence[int],
+) -> Dialect | None:
+    """The first common dialect of the list is chosen."""
+    del original
+    return next((Dialect(one) for one in offered if one in self.dialects(connection.server.config)), None)
+
+
+@defect(
+    "last-dialect-offered",
+    replaces=NegotiatePolicy.common_dialect,
+    breaks=["SMB2-3.3.5.4-04"],
+    origin="plausible: clients list their dialects in ascending order",
+)
+def _last_dialect_offered(
+    original: Callable[[Connection, Sequence[int]], Dialect | None],
+    self: NegotiatePolicy,
+    connection: Connection,
+    offered: Sequence[int],
+) -> Dialect | None:
+    """The last value of the list is chosen, or nothing where that is unknown."""
+    del original
+    return Dialect(offered[-1]) if offered[-1] in self.dialects(connection.server.config) else None
+
+
+@defect(
+    "wildcard-chosen",
+    replaces=NegotiatePolicy.common_dialect,
+    breaks=["SMB2-3.3.5.4-05"],
+    origin="Samba (allow_2ff): 0x02FF in an SMB2 NEGOTIATE is answered with 0x02FF",
+)
+def _wildcard_chosen(
+    original: Callable[[Connection, Sequence[int]], Dialect | None],
+    self: NegotiatePolicy,
+    connection: Connection,
+    offered: Sequence[int],
+) -> Dialect | None:
+    """0x02FF is chosen where an SMB2 NEGOTIATE offers it."""
+    del self
+    return Dialect.WILDCARD if Dialect.WILDCARD in offered else original(connection, offered)
+
+
+@defect(
+    "dialect-count-ignored",
+    replaces=NegotiatePolicy.offered_dialects,
+    breaks=["SMB2-2.2.3-08"],
+    origin="plausible: the list is read to the end of the message",
+)
+def _dialect_count_ignored(
+    original: Callable[[Request, NegotiateRequest], Sequence[int]],
+    self: NegotiatePolicy,
+    request: Request,
+    body: NegotiateRequest,
+) -> Sequence[int]:
+    """Values behind the DialectCount are taken for dialects."""
+    del self
+    if body.negotiate_contexts:
+        return original(request, body)
+    values = bytes(request.raw[HEADER_SIZE + body.STRUCTURE_SIZE :])
+    return struct.unpack(f"<{len(values) // 2}H", values[: len(values) // 2 * 2])
+
+
+@defect(
+    "no-common-dialect-status",
+    replaces=NegotiatePolicy.no_common_dialect_status,
+    breaks=["SMB2-3.3.5.4-03"],
+    origin="ksmbd: every failure of a NEGOTIATE becomes INSUFFICIENT_RESOURCES",
+)
+def _no_common_dialect_status(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
+    """A NEGOTIATE without a common dialect fails with INSUFFICIENT_RESOURCES."""
+    del original, self
+    return Status.INSUFFICIENT_RESOURCES
+
+
+@defect(
+    "no-dialects-status",
+    replaces=NegotiatePolicy.no_dialects_status,
+    breaks=["SMB2-3.3.5.4-02"],
+    origin="plausible: no dialects are no common dialect",
+)
+def _no_dialects_status(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
+    """DialectCount 0 fails with NOT_SUPPORTED."""
+    del original, self
+    return Status.NOT_SUPPORTED
+
+
+@defect(
+    "second-negotiate-answered",
+    replaces=NegotiatePolicy.second_negotiate_ends_connection,
+    breaks=["SMB2-3.3.5.4-01"],
+    origin="ksmbd: before a session is set up a second NEGOTIATE is processed again",
+)
+def _second_negotiate_answered(
+    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
+) -> bool:
+    """A connection may be negotiated again."""
+    del original, self, connection
+    return False
+
+
+@defect(
+    "signed-negotiate-accepted",
+    replaces=SigningPolicy.signed_negotiate_status,
+    breaks=["SMB2-3.3.5.2.4-01"],
+    origin="ksmbd: the flag is ignored on NEGOTIATE",
+)
+def _signed_negotiate_accepted(
+    original: Callable[[Request], Status], self: SigningPolicy, request: Request
+) -> Status:
+    """A NEGOTIATE with SMB2_FLAGS_SIGNED is processed."""
+    del original, self, request
+    return Status.SUCCESS
+
+
+@defect(
+    "security-mode-echoed",
+    replaces=NegotiatePolicy.security_mode,
+    breaks=["SMB2-3.3.5.4-06"],
+    origin="plausible: what both sides want is taken for what is answered",
+)
+def _security_mode_echoed(
+    original: Callable[[Connection], SecurityMode], self: NegotiatePolicy, connection: Connection
+) -> SecurityMode:
+    """SecurityMode of the response is the client's."""
+    del original, self
+    return connection.client_security_mode
+
+
+@defect(
+    "signing-required-not-told",
+    replaces=NegotiatePolicy.security_mode,
+    breaks=["SMB2-3.3.5.4-06"],
+    origin="Samba bug 11103: SIGNING_REQUIRED was missing in the response",
+)
+def _signing_required_not_told(
+    original: Callable[[Connection], SecurityMode], self: NegotiatePolicy, connection: Connection
+) -> SecurityMode:
+    """A server that requires signing does not say so."""
+    del self
+    return original(connection) & ~SecurityMode.SIGNING_REQUIRED
+
+
+@defect(
+    "server-guid-of-connection",
+    replaces=NegotiatePolicy.server_guid,
+    breaks=["SMB2-3.3.5.4-07"],
+    origin="plausible: a GUID is made wherever one is needed",
+)
+def _server_guid_of_connection(
+    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
+) -> bytes:
+    """Every connection is told another ServerGuid."""
+    del original, self
+    return connection.server.entropy(_GUID_SIZE)
+
+
+@defect(
+    "server-guid-of-address",
+    replaces=NegotiatePolicy.server_guid,
+    breaks=["SMB2-3.3.5.4-07"],
+    origin="plausible: a cluster whose nodes make up a GUID each",
+)
+def _server_guid_of_address(
+    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
+) -> bytes:
+    """The ServerGuid depends on the address the client has connected to."""
+    del original, self
+    return connection.local_address[0].encode().ljust(_GUID_SIZE, b"-")[:_GUID_SIZE]
+
+
+@defect(
+    "server-guid-zero",
+    replaces=NegotiatePolicy.server_guid,
+    breaks=["SMB2-3.3.5.4-59"],
+    origin="ksmbd: ServerGuid is all zero",
+)
+def _server_guid_zero(
+    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
+) -> bytes:
+    """ServerGuid is all zero."""
+    del original, self, connection
+    return bytes(_GUID_SIZE)
+
+
+@defect(
+    "maximum-read-size-small",
+    replaces=NegotiatePolicy.max_read_size,
+    breaks=["SMB2-3.3.5.4-17", "SMB2-3.3.5.3.1-05"],
+    origin="plausible: the buffer size of SMB1 is kept",
+)
+def _maximum_read_size_small(
+    original: Callable[[Connection], int], self: NegotiatePolicy, connection: Connection
+) -> int:
+    """MaxReadSize is 16 KiB."""
+    del original, self, connection
+    return _SMALL_BUFFER
+
+
+@defect(
+    "server-start-time-told",
+    replaces=NegotiatePolicy.server_start_time,
+    breaks=["SMB2-3.3.5.4-18", "SMB2-3.3.5.3.1-06"],
+    origin="Windows up to 2016: note 286",
+)
+def _server_start_time_told(
+    original: Callable[[Connection], int], self: NegotiatePolicy, connection: Connection
+) -> int:
+    """ServerStartTime tells when the server was started."""
+    del original, self
+    return to_filetime(connection.creation_time)
+
+
+@defect(
+    "system-time-of-start",
+    replaces=NegotiatePolicy.system_time,
+    breaks=["SMB2-3.3.5.4-19"],
+    origin="plausible: the response is prepared once",
+)
+def _system_time_of_start(
+    original: Callable[[Connection, float], int], self: NegotiatePolicy, connection: Connection, now: float
+) -> int:
+    """SystemTime never changes."""
+    del self, now
+    return original(connection, _SOME_DAY)
+
+
+@defect(
+    "system-time-unix",
+    replaces=NegotiatePolicy.system_time,
+    breaks=["SMB2-3.3.5.4-19"],
+    origin="plausible: seconds since 1970 are taken for a FILETIME",
+)
+def _system_time_unix(
+    original: Callable[[Connection, float], int], self: NegotiatePolicy, connection: Connection, now: float
+) -> int:
+    """SystemTime counts seconds since 1970."""
+    del original, self, connection
+    return int(now)
+
+
+@defect(
+    "security-buffer-broken",
+    replaces=NegotiatePolicy.security_buffer,
+    breaks=["SMB2-3.3.5.4-20"],
+    origin="plausible: the framing of GSS is forgotten",
+)
+def _security_buffer_broken(
+    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
+) -> bytes:
+    """The security buffer lacks the framing of an initial token."""
+    del self
+    return original(connection)[2:]
+
+
+@defect(
+    "negotiate-grants-nothing",
+    replaces=CreditPolicy.granted,
+    breaks=["SMB2-3.3.5.4-23", "SMB2-3.3.4.4-01"],
+    origin="plausible: a client that asks for nothing gets nothing",
+)
+def _negotiate_grants_nothing(
+    original: Callable[[Request], int], self: CreditPolicy, request: Request
+) -> int:
+    """A response to NEGOTIATE grants no credit where none was asked for, or where it fails."""
+    if request.command is not Command.NEGOTIATE:
+        return original(request)
+    return self.requested(request) if request.connection.dialect is not None else 0
+
+
+@defect(
+    "response-invents-flags",
+    replaces=MessagePolicy.response_flags,
+    breaks=["SMB2-2.2.1-01"],
+    origin="plausible: a flag that the share has is set everywhere",
+)
+def _response_invents_flags(
+    original: Callable[[Request], HeaderFlags], self: MessagePolicy, request: Request
+) -> HeaderFlags:
+    """Responses have SMB2_FLAGS_DFS_OPERATIONS."""
+    del self
+    return original(request) | HeaderFlags.DFS_OPERATIONS

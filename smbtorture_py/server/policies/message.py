@@ -47,7 +47,9 @@ class MessagePolicy:
         would drop the longest WRITE it advertises.
         """
         largest = max(connection.max_transact_size, connection.max_read_size, connection.max_write_size)
-        return largest + _HEADROOM if largest else MAX_UNNEGOTIATED
+        longest = largest + _HEADROOM if largest else MAX_UNNEGOTIATED
+        # 68 KiB is the limit without multi-credit (SHOULD).
+        return longest if connection.supports_multi_credit else min(longest, MAX_UNNEGOTIATED)
 
     def maximum_frame(self, connection: Connection) -> int:
         """Bytes of the longest frame that is taken off the transport: a longer one is not even buffered."""
@@ -66,17 +68,24 @@ class MessagePolicy:
     def length_ends_connection(self, connection: Connection, length: int) -> bool:
         """Whether a whole message of this length, compound or not, is too long for the connection
         (3.3.5.2)."""
-        if length > self.maximum_length(connection):
-            return True
-        return not connection.supports_multi_credit and length > MAX_UNNEGOTIATED
+        return length > self.maximum_length(connection)
 
     def request_length_ends_connection(self, connection: Connection, header: Header, length: int) -> bool:
         """Whether one request is too long for a command that carries no bulk data (3.3.5.2)."""
         return connection.supports_multi_credit and header.command not in _BULK and length > MAX_UNNEGOTIATED
 
     def command_exists(self, command: int) -> bool:
-        """Whether the command code is one a client may send; else the connection ends (3.3.5.2.6)."""
+        """Whether the command code is one a client may send (3.3.5.2.6)."""
         return command in _KNOWN
+
+    def unknown_command_ends_connection(self, connection: Connection) -> bool:
+        """Any other command code ends the connection without a response (3.3.5.2.6)."""
+        del connection
+        return True
+
+    def unknown_command_status(self) -> Status:
+        """What a message with an unknown command fails with where it does not end the connection."""
+        return Status.INVALID_PARAMETER
 
     def must_negotiate_first(self, connection: Connection, command: int) -> bool:
         """Whether this command comes before any dialect is chosen, which ends the connection (3.3.5.2.2)."""
