@@ -53,6 +53,21 @@ class SambaBindPolicy(BindPolicy):
         same = request.connection.client_guid == session.connection.client_guid
         return Status.SUCCESS if same else Status.REQUEST_NOT_ACCEPTED
 
+    def in_progress_status(self, request: Request, session: Session) -> Status:
+        """Not looked at; where there is no key yet the bind does not count as signed."""
+        del request
+        return Status.SUCCESS if session.signing_key else Status.INVALID_PARAMETER
+
+    def guest_status(self, request: Request, session: Session) -> Status:
+        """There is no key, so that the bind does not count as signed."""
+        refused = super().guest_status(request, session) is not Status.SUCCESS
+        return Status.INVALID_PARAMETER if refused else Status.SUCCESS
+
+    def signature_status(self, request: Request, session: Session) -> Status:
+        """A session whose key does not fit is taken for one of another process."""
+        right = self.signature_is_right(request, session)
+        return Status.SUCCESS if right else Status.REQUEST_NOT_ACCEPTED
+
     def expired_status(self, request: Request, session: Session) -> Status:
         """A bind to an expired session proceeds."""
         del request, session
@@ -72,7 +87,12 @@ class SambaBindPolicy(BindPolicy):
 
 
 class SambaAsyncPolicy(AsyncPolicy):
-    """Cancels as Samba does."""
+    """Waits and cancels as Samba does."""
+
+    def pending_requests_end_with_connection(self, request: Request) -> bool:
+        """What waits on a lost channel goes on while its session has another one (bug 14449)."""
+        session = request.session
+        return session is None or len(session.channel_list) <= 1
 
     def unsigned_cancel_is_refused(self, request: Request) -> bool:
         """A CANCEL need not be signed."""
