@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
 
 
-
 @dataclass(slots=True)
 class Client:
     """An entry of GlobalClientTable ([MS-SMB2] 3.3.1.16)."""
@@ -71,6 +70,7 @@ class Server:
         self.message_encryptor = self.parts.message_encryptor()
         self.preauth_hasher = self.parts.preauth_hasher()
         self.key_deriver = self.parts.key_deriver()
+        self.authenticator = self.parts.authenticator()
         self.interface_list = self.parts.interface_list()
         self.server_guid = config.server_guid
         self.server_start_time = now
@@ -138,13 +138,6 @@ class Server:
     def remember_client(self, client_guid: bytes, dialect: Dialect) -> None:
         """Enter a client into GlobalClientTable (3.3.5.5.3)."""
         self.global_client_table[client_guid] = Client(client_guid, dialect)
-
-    def new_session_id(self) -> int:
-        """An unused, nonzero SessionId."""
-        while True:
-            session_id = int.from_bytes(self.entropy(self.policies.session.session_id_size()), "little")
-            if session_id not in (0, 0xFFFFFFFFFFFFFFFF) and session_id not in self.global_session_table:
-                return session_id
 
     def new_global_id(self) -> int:
         """An unused SessionGlobalId or TreeGlobalId."""

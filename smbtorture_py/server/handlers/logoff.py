@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """End the session, on all its channels."""
-    remove_session(
-        server, request.require_session(), now, preserved=server.policies.connection_loss.open_survives_logoff
-    )
+    for session in server.policies.session.sessions_to_log_off(request):
+        remove_session(server, session, now, preserved=server.policies.connection_loss.open_survives_logoff)
     return Reply(Status.SUCCESS, LogoffResponse())

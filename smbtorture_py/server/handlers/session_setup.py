@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from smbtorture_py.auth.acceptor import Accepted, Acceptor, AcceptorConfig, Continue, Refused
+from smbtorture_py.auth.acceptor import Accepted, Acceptor, Continue, Refused
 from smbtorture_py.server.loss import remove_session
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.session import Channel, PreauthSession, Session, SessionState
@@ -49,17 +49,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
 
 
 def _acceptor(server: Server, now: float) -> Acceptor:
-    config = server.config
-    return Acceptor(
-        config.accounts,
-        entropy=server.entropy,
-        now=now,
-        config=AcceptorConfig(
-            nb_computer_name=config.netbios_name,
-            dns_computer_name=config.netbios_name.lower(),
-            dns_domain_name=config.dns_domain,
-        ),
-    )
+    return server.authenticator.begin(server.config, server.entropy, now)
 
 
 def _new_session(server: Server, request: Request, body: SessionSetupRequest, now: float) -> Outcome:
@@ -68,7 +58,7 @@ def _new_session(server: Server, request: Request, body: SessionSetupRequest, no
     if not policies.session.may_begin(connection):
         return Reply(Status.INSUFFICIENT_RESOURCES)
     session = Session(
-        session_id=server.new_session_id(),
+        session_id=policies.session.new_session_id(connection),
         connection=connection,
         channel_list=server.parts.channel_table(),
         creation_time=now,
@@ -144,11 +134,11 @@ def _authenticate(
     """Take the GSS exchange one step further (3.3.5.5.3)."""
     if exchange.preauth_integrity_hash is not None:
         server.preauth_hasher.session_setup_request(exchange.preauth_integrity_hash, request.raw)
-    if server.policies.session.previous_session_is_due(is_complete=False):
-        _end_previous_session(server, request, body, session, now)
-    result = exchange.acceptor.step(bytes(body.security_buffer))
+    _end_previous_session(server, request, body, session, now, is_complete=False)
+    result = server.authenticator.step(exchange.acceptor, bytes(body.security_buffer))
     match result:
         case Continue():
+            request.session_id = server.policies.session.session_id_told(session)
             return Reply(
                 Status.MORE_PROCESSING_REQUIRED,
                 SessionSetupResponse(security_buffer=result.token),
@@ -252,8 +242,8 @@ def _succeed(
         session_flags=policies.session.session_flags(session, encrypt=encrypts),
         security_buffer=accepted.token,
     )
-    if policies.session.previous_session_is_due(is_complete=True):
-        _end_previous_session(server, request, body, session, now)
+    if not _end_previous_session(server, request, body, session, now, is_complete=True):
+        return _fail(server, request, session, exchange, policies.session.no_previous_session_status(), now)
     session.state = SessionState.VALID
     session.expiration_time = policies.session.expiration_time(connection, now)
     if connection.is_311 and is_new:
@@ -262,15 +252,31 @@ def _succeed(
 
 
 def _end_previous_session(
-    server: Server, request: Request, body: SessionSetupRequest, session: Session, now: float
-) -> None:
-    """Remove the session that PreviousSessionId names, where it is to be removed (3.3.5.5.3)."""
+    server: Server,
+    request: Request,
+    body: SessionSetupRequest,
+    session: Session,
+    now: float,
+    *,
+    is_complete: bool,
+) -> bool:
+    """Remove the session that PreviousSessionId names, where it is to be removed (3.3.5.5.3); False where
+    that fails the request."""
     policies = server.policies
-    previous = server.global_session_table.get(body.previous_session_id) if body.previous_session_id else None
-    if previous is not None and policies.session.honours_previous_session(
-        session, previous, requested_id=request.header.session_id
-    ):
+    if not body.previous_session_id:
+        return True
+    previous = server.global_session_table.get(body.previous_session_id)
+    if previous is None:
+        return not is_complete or policies.session.no_previous_session_status() == Status.SUCCESS
+    if is_complete:
+        is_due = policies.session.honours_previous_session(
+            session, previous, requested_id=request.header.session_id
+        )
+    else:
+        is_due = not policies.session.previous_session_needs_user()
+    if is_due:
         remove_session(server, previous, now, preserved=policies.connection_loss.open_is_preserved)
+    return True
 
 
 def _set_keys(server: Server, session: Session, full_session_key: bytes, preauth: bytes) -> None:

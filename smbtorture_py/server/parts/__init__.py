@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smbtorture_py.server.parts.authenticator import Authenticator
 from smbtorture_py.server.parts.change_notifier import ChangeNotifier
 from smbtorture_py.server.parts.channel_table import ChannelTable
 from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
@@ -29,6 +30,7 @@ class Parts:
     message_encryptor: type[MessageEncryptor] = MessageEncryptor
     preauth_hasher: type[PreauthHasher] = PreauthHasher
     key_deriver: type[KeyDeriver] = KeyDeriver
+    authenticator: type[Authenticator] = Authenticator
     interface_list: type[InterfaceList] = InterfaceList
     file_table: type[FileTable] = FileTable
     lock_table: type[LockTable] = LockTable

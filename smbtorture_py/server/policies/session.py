@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.session_setup import SessionSetupRequest
 
+_NO_ID: Final = 0
+_INVALID_ID: Final = 0xFFFF_FFFF_FFFF_FFFF
 _ALWAYS_PROCESSED: Final = (Command.LOGOFF, Command.CLOSE, Command.LOCK)
 
 
@@ -36,6 +38,22 @@ class SessionPolicy:
     def may_begin(self, connection: Connection) -> bool:
         """Whether this connection may have one more session; else INSUFFICIENT_RESOURCES (3.3.5.5)."""
         return len(connection.session_table) < connection.server.config.max_sessions_per_connection
+
+    def new_session_id(self, connection: Connection) -> int:
+        """A SessionId that no session of the server has, neither 0 nor -1 (3.3.5.5.1)."""
+        server = connection.server
+        while True:
+            session_id = int.from_bytes(server.entropy(self.session_id_size()), "little")
+            if session_id not in (_NO_ID, _INVALID_ID) and session_id not in server.global_session_table:
+                return session_id
+
+    def session_id_told(self, session: Session) -> int:
+        """SessionId of a response that asks for more tokens: there from the first one on (3.3.5.5.1)."""
+        return session.session_id
+
+    def sessions_to_log_off(self, request: Request) -> list[Session]:
+        """The sessions that a LOGOFF ends: its own (3.3.5.6)."""
+        return [request.require_session()]
 
     def session_id_size(self) -> int:
         """Bytes of a SessionId that are drawn at random: all; how one is generated is free (3.3.5.5.1)."""
@@ -179,9 +197,13 @@ class SessionPolicy:
         """ConstrainedConnection after a success: FALSE unless the session is anonymous (3.3.5.5.3)."""
         return session.is_anonymous
 
-    def previous_session_is_due(self, *, is_complete: bool) -> bool:
-        """Whether PreviousSessionId is looked at now: when the authentication is complete (3.3.5.5.3)."""
-        return is_complete
+    def previous_session_needs_user(self) -> bool:
+        """Whether PreviousSessionId has to wait until the user is authenticated (3.3.5.5.3)."""
+        return True
+
+    def no_previous_session_status(self) -> Status:
+        """SUCCESS, or what SESSION_SETUP fails with where PreviousSessionId names no session (3.3.5.5.3)."""
+        return Status.SUCCESS
 
     def honours_previous_session(self, session: Session, previous: Session, *, requested_id: int) -> bool:
         """Whether PreviousSessionId removes that session: of the same user, and not this one (3.3.5.5.3)."""
