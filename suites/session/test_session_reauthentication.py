@@ -45,7 +45,9 @@ def test_reauthentication_keeps_everything(lab: Lab, form: AuthForm) -> None:
             requirement="SMB2-3.3.5.5.2-01",
             specification=session.session_id,
         )
-    check(opened.write(b"still mine"), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
+    check(
+        opened.write(b"still mine", sign=True), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS
+    )
     check(opened.tree.create(), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
     check.alive(session)
 
@@ -101,6 +103,7 @@ def test_the_final_response_of_an_unsigned_reauthentication(lab: Lab) -> None:
     signed.
     """
     session = lab.logon()
+    session.tree()
     answer = session.reauthenticate(signed=False)
     check(answer, requirement="SMB2-3.3.5.5-07", specification=Status.SUCCESS)
     check.that(answer, "final response is signed", answer.exchange.response_signed, specification=True)
@@ -176,6 +179,7 @@ def test_a_session_can_be_used_during_its_reauthentication(lab: Lab) -> None:
     "session.reauthentication-anonymous",
     requirements=["SMB2-3.3.5.5.2-05", "SMB2-3.3.5.5.2-01"],
     needs=[ANONYMOUS],
+    variants={"dialect": [Dialect.SMB_2_1, Dialect.SMB_3_1_1]},
 )
 def test_reauthentication_as_nobody(lab: Lab) -> None:
     """An anonymous re-authentication may change the user or be refused, but leaves the open alone."""
@@ -184,19 +188,26 @@ def test_reauthentication_as_nobody(lab: Lab) -> None:
     answer = session.reauthenticate(anonymous=True)
     check(answer, specification=(Status.SUCCESS, Status.ACCESS_DENIED, Status.LOGON_FAILURE))
     if answer.actual is Status.SUCCESS:
-        check(opened.write(b"still mine"), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
+        check(
+            opened.write(b"still mine", sign=True),
+            requirement="SMB2-3.3.5.5.2-01",
+            specification=Status.SUCCESS,
+        )
         check(
             session.reauthenticate(lab.target.user),
             requirement="SMB2-3.3.5.5-07",
             specification=Status.SUCCESS,
         )
-        check(opened.write(b"again"), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
+        check(
+            opened.write(b"again", sign=True), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS
+        )
 
 
 @case(
     "session.reauthentication-other-user",
     requirements=["SMB2-3.3.5.5.2-05", "SMB2-3.3.5.5.2-01"],
     needs=[SECOND_USER],
+    variants={"dialect": [Dialect.SMB_2_1, Dialect.SMB_3_1_1]},
 )
 def test_reauthentication_as_another_user(lab: Lab) -> None:
     """A re-authentication as another user is not forbidden; where it succeeds, the open stays usable."""
@@ -209,7 +220,11 @@ def test_reauthentication_as_another_user(lab: Lab) -> None:
         refused=(Status.ACCESS_DENIED, Status.LOGON_FAILURE, Status.NOT_SUPPORTED),
     )
     if answer.actual is Status.SUCCESS:
-        check(opened.write(b"still here"), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
+        check(
+            opened.write(b"still here", sign=True),
+            requirement="SMB2-3.3.5.5.2-01",
+            specification=Status.SUCCESS,
+        )
         check.alive(session)
 
 

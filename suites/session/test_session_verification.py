@@ -124,7 +124,7 @@ def test_a_request_before_any_logon(lab: Lab) -> None:
     lab.administration.refuse_anonymous()
     connection = lab.connect()
     connection.may_be_lost = True
-    check(connection.send(tree_connect(lab)), specification=DISCONNECT)
+    check(connection.send(tree_connect(lab)), specification=DISCONNECT, samba=Status.USER_SESSION_DELETED)
     session = lab.logon()
     late = session.connection.send(tree_connect(lab))
     check(late, requirement="SMB2-3.3.5.2.9-01", specification=Status.USER_SESSION_DELETED)
@@ -294,7 +294,7 @@ def test_an_expired_session_during_its_reauthentication(lab: Lab) -> None:
     lab.expire_sessions()
     begun = session.begin_reauthentication()
     check(begun.first, requirement="SMB2-3.3.5.5-08", specification=Status.MORE_PROCESSING_REQUIRED)
-    check(opened.write(b"too early"), specification=any_error())
+    check(opened.write(b"too early"), specification=any_error(), samba=Status.SUCCESS)
     check(begun.finish(), requirement="SMB2-3.3.5.5-08", specification=Status.SUCCESS)
     check(opened.write(b"in time"), requirement="SMB2-3.3.5.5-08", specification=Status.SUCCESS)
     check.alive(session)
@@ -365,10 +365,6 @@ def test_a_session_expires_by_itself(lab: Lab) -> None:
     session = lab.logon()
     for _ in range(2):
         lab.pause(LIFETIME + MARGIN)
-        check(
-            session.tree_connect(),
-            requirement="SMB2-3.3.5.2.9-04",
-            specification=Status.NETWORK_SESSION_EXPIRED,
-        )
+        check(session.tree_connect(), specification=Status.NETWORK_SESSION_EXPIRED)
         check(session.reauthenticate(), requirement="SMB2-3.3.5.5-08", specification=Status.SUCCESS)
         check(session.tree_connect(), specification=Status.SUCCESS)
