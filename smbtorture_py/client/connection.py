@@ -245,7 +245,12 @@ class Connection:
         return chain
 
     def cancel(
-        self, exchange: Exchange, *, tamper: Tamper | None = None, sign: bool | None = None
+        self,
+        exchange: Exchange,
+        *,
+        tamper: Tamper | None = None,
+        sign: bool | None = None,
+        encrypt: bool | None = None,
     ) -> Exchange:
         """Send CANCEL for a request: with its AsyncId once an interim response came, else its MessageId
         ([MS-SMB2] 3.2.4.24).
@@ -263,6 +268,7 @@ class Connection:
                 credit_charge=0,
                 credit_request=0,
                 sign=sign,
+                encrypt=encrypt,
                 tamper=tamper,
             ),
         )

@@ -145,9 +145,11 @@ class Answer:
         self.lab.wait(lambda: self.exchange.is_pending or self.exchange.done, within)
         return self.exchange.is_pending
 
-    def cancel(self, *, tamper: Tamper | None = None, signed: bool | None = None) -> None:
+    def cancel(
+        self, *, tamper: Tamper | None = None, signed: bool | None = None, encrypted: bool | None = None
+    ) -> None:
         """Send CANCEL for the request; its own answer is still to be waited for."""
-        self.connection.core.cancel(self.exchange, tamper=tamper, sign=signed)
+        self.connection.core.cancel(self.exchange, tamper=tamper, sign=signed, encrypt=encrypted)
 
     @property
     def data(self) -> bytes:

@@ -3,7 +3,7 @@
 A server may close the connection on a wrong signature; where it does not, the session lives on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.case import case
@@ -218,6 +218,11 @@ def test_a_signed_message_belongs_to_one_channel(lab: Lab) -> None:
     check.alive(session)
 
 
+def _own(way: Mapping[str, object]) -> object:
+    """Return the algorithm that goes with a way to sign."""
+    return way.get("signing_algorithm", SigningAlgorithm.AES_CMAC)
+
+
 GMAC = {"dialect": Dialect.SMB_3_1_1, "signing_algorithm": SigningAlgorithm.AES_GMAC}
 
 
@@ -244,6 +249,23 @@ def test_the_nonce_of_gmac_counts(lab: Lab, wrong: str) -> None:
         is_cancel=wrong == "cancel",
     )
     answer = session.send(EchoRequest(), sign=True, message_id=number, tamper=tamper)
+    check(answer, specification=Status.ACCESS_DENIED, permitted_disconnect=DISCONNECT)
+    check.alive(session)
+    check.alive(bystander)
+
+
+@case(
+    "signing.another-algorithm",
+    requirements=["SMB2-3.1.4.1-02", "SMB2-3.1.4.1-03"],
+    needs=[SMB3],
+    variants=[{**way, "used": used} for way in SIGNED for used in SigningAlgorithm if used != _own(way)],
+)
+def test_another_algorithm_is_wrong(lab: Lab, used: SigningAlgorithm) -> None:
+    """A request signed with the right key, but with an algorithm that was not negotiated, is refused."""
+    session, bystander = lab.logon(), lab.logon()
+    session.connection.may_be_lost = True
+    check(session.send(EchoRequest(), sign=True), specification=Status.SUCCESS)
+    answer = session.send(EchoRequest(), sign=True, tamper=Tamper(signing_algorithm=used))
     check(answer, specification=Status.ACCESS_DENIED, permitted_disconnect=DISCONNECT)
     check.alive(session)
     check.alive(bystander)

@@ -552,12 +552,12 @@ def _gmac_nonce_as_client(
 
 
 @defect(
-    "hmac-on-3.0",
+    "hmac-always-accepted",
     replaces=Signer.verify,
-    breaks=["SMB2-3.3.5.2.4-02"],
+    breaks=["SMB2-3.1.4.1-02", "SMB2-3.1.4.1-03"],
     origin="plausible: messages of an older dialect's algorithm go on being taken",
 )
-def _hmac_on_30(
+def _hmac_always_accepted(
     original: Callable[[SigningAlgorithm, bytes, Header, Buffer], bool],
     self: Signer,
     algorithm: SigningAlgorithm,
