@@ -28,6 +28,7 @@ from smbtorture_py.detection import judges_a_must, noticed_by
 from smbtorture_py.net.core import Address
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.located_yaml import ConfigurationError
+from smbtorture_py.selection import PROFILES
 from smbtorture_py.server.config import Encryption
 from smbtorture_py.server.defects import DEFECTS
 from smbtorture_py.server.policies.products import POLICIES
@@ -203,7 +204,17 @@ def _share(text: str) -> ShareOption:
 @main.command("run")
 @click.argument("target")
 @click.option("-k", "expression", metavar="EXPR", help="Only cases whose names match, as pytest's -k.")
+@click.option("--area", "areas", multiple=True, metavar="AREA", help="Only cases of this area.")
+@click.option("--level", "levels", multiple=True, metavar="LEVEL", help="Only cases of this level: MUST, ...")
+@click.option("--requirement", "requirements", multiple=True, metavar="ID", help="Only cases that cite it.")
 @click.option("--case", "cases", multiple=True, metavar="ID", help="Only this case, or case/variant.")
+@click.option(
+    "--failed-from", type=click.Path(path_type=Path), metavar="RECORDS", help="Only what failed there."
+)
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts.")
+@click.option("--profile", type=click.Choice(PROFILES), help="smoke: one quick case for each requirement.")
+@click.option("--allow-disruptive", is_flag=True, help="Run cases that disturb others on an external server.")
+@click.option("--case-limit", type=float, metavar="SECONDS", help="Real time after which a case is ended.")
 @click.option("-n", "workers", metavar="N", help="Run on N processes.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of names, entropy and network.")
 @click.option("--records", type=click.Path(path_type=Path), metavar="FILE", help="Where the records go.")
@@ -212,7 +223,15 @@ def _share(text: str) -> ShareOption:
 def run_command(
     target: str,
     expression: str | None,
+    areas: tuple[str, ...],
+    levels: tuple[str, ...],
+    requirements: tuple[str, ...],
     cases: tuple[str, ...],
+    failed_from: Path | None,
+    shard: str | None,
+    profile: str | None,
+    allow_disruptive: bool,
+    case_limit: float | None,
     workers: str | None,
     seed: int | None,
     records: Path | None,
@@ -220,7 +239,8 @@ def run_command(
 ) -> int:
     """Run the shipped suites against TARGET, a name of targets.yaml.
 
-    reference@POLICY chooses another policy of the bundled server, reference+DEFECT makes it wrong on purpose.
+    NAME/CONFIGURATION chooses one of the target's variants, reference@POLICY another policy of the bundled
+    server; reference+DEFECT makes it wrong on purpose.
     """
     spec = find_spec(SUITES)
     if spec is None or not spec.submodule_search_locations:
@@ -231,11 +251,19 @@ def run_command(
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
         arguments += ["-p", PLUGIN]
-    for option, value in (("-k", expression), ("-n", workers), ("--seed", seed), ("--records", records)):
+    single: tuple[tuple[str, object], ...] = (
+        ("-k", expression), ("-n", workers), ("--seed", seed), ("--records", records), ("--shard", shard),
+        ("--failed-from", failed_from), ("--profile", profile), ("--case-limit", case_limit),
+    )  # fmt: skip
+    for option, value in single:
         if value is not None:
             arguments += [option, str(value)]
-    for case in cases:
-        arguments += ["--case", case]
+    several = (("--area", areas), ("--level", levels), ("--requirement", requirements), ("--case", cases))
+    for option, values in several:
+        for one in values:
+            arguments += [option, one]
+    if allow_disruptive:
+        arguments.append("--allow-disruptive")
     return int(pytest.main(arguments))
 
 

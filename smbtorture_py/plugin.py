@@ -6,8 +6,11 @@ the workers, and is the only writer of records.
 
 from __future__ import annotations
 
+import argparse
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +25,9 @@ from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import CaseRecord, ResultRecord, from_json, to_json
+from smbtorture_py.results.store import check_writable
 from smbtorture_py.runs import (
+    CASE_LIMIT,
     RECORDS,
     Executor,
     Ledger,
@@ -31,10 +36,21 @@ from smbtorture_py.runs import (
     check_expectations,
     fresh_folder,
     read_plan,
+    write_plan,
 )
+from smbtorture_py.selection import (
+    PROFILES,
+    Selection,
+    SelectionError,
+    Shard,
+    parse_level,
+    start_order,
+)
+from smbtorture_py.suspects import ATTEMPT, Alone, run_alone
+from smbtorture_py.suspects import OPTION as ALONE
 from smbtorture_py.targets.errors import TargetError, TargetUnreachable
 from smbtorture_py.targets.model import find_targets_file, select
-from smbtorture_py.targets.start import Started, start
+from smbtorture_py.targets.start import Started, answers, start
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -45,6 +61,15 @@ RESULT: Final = "smbtorture-result"
 """Name of the user property that carries a result from worker to controller."""
 HANDOVER: Final = "smbtorture-handover"
 PLAN: Final = "smbtorture-plan"
+RUN: Final = "smbtorture-run"
+"""Name under which pytest knows our part of a run."""
+
+SELECTORS: Final = (
+    ("--area", "AREA", "only cases of this area"),
+    ("--level", "LEVEL", "only cases of this level: MUST, SHOULD, MAY, silent, ..."),
+    ("--requirement", "ID", "only cases that cite this requirement"),
+    ("--case", "ID", "only this case, or case/variant"),
+)
 
 _GREEN: Final = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OBSERVED})
 
@@ -62,9 +87,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--records", type=Path, metavar="FILE", help=f"records (default: reports/latest/{RECORDS})"
     )
+    for name, metavar, told in SELECTORS:
+        group.addoption(name, action="append", default=[], metavar=metavar, help=told)
+    group.addoption("--failed-from", type=Path, metavar="RECORDS", help="only what failed in these records")
+    group.addoption("--shard", metavar="I/N", help="only the I-th of N parts")
+    group.addoption("--profile", choices=PROFILES, help="smoke: one case for each requirement, none slow")
     group.addoption(
-        "--case", action="append", default=[], metavar="ID", help="only this case, or case/variant"
+        "--allow-disruptive", action="store_true", help="run cases that disturb others on an external server"
     )
+    group.addoption(
+        "--case-limit", type=float, default=CASE_LIMIT, metavar="SECONDS",
+        help="real time after which a case is ended (default: %(default)g; slow ones have more)",
+    )  # fmt: skip
+    group.addoption(ALONE, type=Path, help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,10 +107,22 @@ def pytest_configure(config: pytest.Config) -> None:
     seed: int | None = config.getoption("--seed")
     if seed is not None and seed < 0:
         raise pytest.UsageError("--seed: must not be negative")
+    if config.getoption("--case-limit") <= 0:
+        raise pytest.UsageError("--case-limit: must be positive")
+    try:
+        selection = _selection(config)
+    except SelectionError as error:
+        raise pytest.UsageError(str(error)) from None
     worker_input: Mapping[str, str] | None = getattr(config, "workerinput", None)
-    config.pluginmanager.register(
-        _Controller(config) if worker_input is None else _Worker(config, worker_input), "smbtorture-run"
-    )
+    alone: Path | None = config.getoption(ALONE)
+    run: _Run
+    if alone is not None:
+        run = _Alone(selection, Alone.of(alone))
+    elif worker_input is not None:
+        run = _Worker(selection, worker_input)
+    else:
+        run = _Controller(selection, config)
+    config.pluginmanager.register(run, RUN)
 
 
 def pytest_pycollect_makeitem(
@@ -114,9 +161,9 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the case; what came is reported by `pytest_runtest_makereport`."""
-        run = self.config.pluginmanager.get_plugin("smbtorture-run")
-        assert isinstance(run, _Controller | _Worker)
-        self.result = run.executor().run(self.case, self.variant)
+        run = self.config.pluginmanager.get_plugin(RUN)
+        assert isinstance(run, _Run)
+        self.result = run.execute(self.case, self.variant)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the case is written."""
@@ -164,13 +211,69 @@ def case_items(items: Iterable[pytest.Item]) -> list[CaseItem]:
     return [item for item in items if isinstance(item, CaseItem)]
 
 
-class _Worker:
+class _Run(ABC):
+    """What every process of a run has: a selection, and an executor."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+
+    @abstractmethod
+    def executor(self) -> Executor:
+        """Return the executor, made on first use."""
+
+    def execute(self, case: Case, variant: Variant) -> ResultRecord:
+        """Run one case."""
+        return self.executor().run(case, variant)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep what was asked for, in the order to start it."""
+        try:
+            self._keep(config, items)
+        except SelectionError as error:
+            self.refuse(str(error))
+
+    def refuse(self, text: str) -> None:
+        """Say that the selection makes no sense."""
+        raise pytest.UsageError(text)
+
+    def _keep(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if self.selection.text:
+            cases = case_items(items)
+            keys = self.selection.chosen([(one.case, one.variant) for one in cases], shipped())
+            chosen = [item for item in cases if item.key in keys]
+            kept = {id(item) for item in chosen}
+            config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+            items[:] = chosen
+        items[:] = start_order(items, lambda item: item.case if isinstance(item, CaseItem) else None)
+
+
+class _Alone(_Run):
+    """A process for one suspect: its result goes to the process that asked for it."""
+
+    def __init__(self, selection: Selection, alone: Alone) -> None:
+        super().__init__(selection)
+        self._alone = alone
+
+    def executor(self) -> Executor:
+        """Return the executor that was handed over."""
+        return self._alone.executor
+
+    def execute(self, case: Case, variant: Variant) -> ResultRecord:
+        """Run the case and tell."""
+        result = self.executor().run(case, variant, ATTEMPT)
+        self._alone.tell(result)
+        return result
+
+
+class _Worker(_Run):
     """An xdist worker: runs cases on the target it was handed."""
 
-    def __init__(self, config: pytest.Config, worker_input: Mapping[str, str]) -> None:
-        self._config = config
+    def __init__(self, selection: Selection, worker_input: Mapping[str, str]) -> None:
+        super().__init__(selection)
         self._input = worker_input
         self._executor: Executor | None = None
+        self._plan: list[tuple[str, CaseRecord]] = []
 
     def executor(self) -> Executor:
         """Return the executor, made on first use."""
@@ -178,10 +281,21 @@ class _Worker:
             self._executor = Executor.from_handover(self._input[HANDOVER], self._input["workerid"])
         return self._executor
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep what was asked for."""
-        _select(config, items)
+    def refuse(self, text: str) -> None:
+        """Leave it to the controller to say so."""
+        self._plan_path.with_suffix(".refused").write_text(text, encoding="utf-8")
+
+    @property
+    def _plan_path(self) -> Path:
+        return Path(self._input[PLAN])
+
+    def _keep(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep what was asked for; cases that would disturb the others are left to the controller."""
+        super()._keep(config, items)
+        if case_items(items) and self.executor().bench.is_shared:
+            apart = [item for item in case_items(items) if item.case.disturbs is not None]
+            self._plan = _plan_of(apart)
+            items[:] = [item for item in items if item not in apart]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -189,20 +303,19 @@ class _Worker:
         writes it.
         """
         if self._input["workerid"] == "gw0":
-            catalogue = shipped()
-            lines = [
-                to_json(case_record(one.case, one.variant, catalogue)) for one in case_items(session.items)
-            ]
-            path = Path(self._input[PLAN])
-            partial = path.with_suffix(".partial")
-            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            partial.replace(path)
+            write_plan(self._plan_path, [*_plan_of(case_items(session.items)), *self._plan])
 
 
-class _Controller:
+def _plan_of(items: Iterable[CaseItem]) -> list[tuple[str, CaseRecord]]:
+    catalogue = shipped()
+    return [(one.nodeid, case_record(one.case, one.variant, catalogue)) for one in items]
+
+
+class _Controller(_Run):
     """The only process, or the one that controls the workers."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, selection: Selection, config: pytest.Config) -> None:
+        super().__init__(selection)
         self._config = config
         self._started: Started | None = None
         self._executor: Executor | None = None
@@ -210,12 +323,20 @@ class _Controller:
         self._plan_path: Path | None = None
         self._other_failures = 0
         self._interrupted = False
+        self._collects_again = False
+        self._keys: dict[str, str] = {}
+        """Node id -> full id of everything planned."""
+        self._in_flight: dict[str, None] = {}
+        """Full ids of what runs at this moment, oldest first."""
+        self._suspects: dict[str, None] = {}
+        """Full ids of what is to be run again, alone."""
 
     def executor(self) -> Executor:
         """Return the executor; the target is started on first use."""
         if self._executor is None:
-            options = _options(self._config)
+            options = _options(self._config, self.selection)
             try:
+                check_writable(options.records)
                 path = find_targets_file(self._config.invocation_params.dir)
                 self._started = start(select(options.target, path), options.seed, os.environ)
                 self._executor = Executor(self._started.bench, options)
@@ -225,7 +346,7 @@ class _Controller:
             except TargetUnreachable as error:
                 self.stop()
                 pytest.exit(str(error), returncode=int(ExitCode.UNREACHABLE))
-            self._ledger = Ledger(options, self._started.bench)
+            self._ledger = Ledger(options, self._started)
         return self._executor
 
     def stop(self) -> None:
@@ -234,31 +355,27 @@ class _Controller:
         if started is not None:
             started.stop()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep what was asked for."""
-        _select(config, items)
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start the target and write the plan, where there are cases to run here."""
         items = case_items(session.items)
-        if not items or session.config.option.collectonly:
+        if not items or session.config.option.collectonly or self._collects_again:
             return
         self.executor()
         assert self._ledger is not None
         fresh_folder(self._ledger.options.folder)
-        catalogue = shipped()
-        self._begin([case_record(one.case, one.variant, catalogue) for one in items])
+        self._begin(_plan_of(items))
 
-    def _begin(self, plan: list[CaseRecord]) -> None:
+    def _begin(self, plan: list[tuple[str, CaseRecord]]) -> None:
         """Write the plan, after a last look at the expectations now that all cases are known."""
         assert self._ledger is not None
+        records = [record for _, record in plan]
+        self._keys = {node: record.key for node, record in plan}
         try:
-            check_expectations(self.executor().expectations, collect(SUITES), plan, shipped())
+            check_expectations(self.executor().expectations, collect(SUITES), records, shipped())
         except ConfigurationError as error:
             self.stop()
             pytest.exit(str(error), returncode=int(ExitCode.USAGE))
-        self._ledger.begin(plan)
+        self._ledger.begin(records)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -270,6 +387,7 @@ class _Controller:
             fresh_folder(folder)
             self._plan_path = folder / "plan.jsonl"
             self._plan_path.unlink(missing_ok=True)
+            self._plan_path.with_suffix(".refused").unlink(missing_ok=True)
         node.workerinput[HANDOVER] = executor.handover()
         node.workerinput[PLAN] = str(self._plan_path)
 
@@ -281,10 +399,23 @@ class _Controller:
     def _begin_from_worker(self) -> None:
         if self._ledger is None or self._plan_path is None or not self._plan_path.is_file():
             return
-        plan = read_plan(self._plan_path.read_text(encoding="utf-8"))
+        plan = read_plan(self._plan_path)
         self._plan_path.unlink()
+        refused = self._plan_path.with_suffix(".refused")
+        if refused.is_file():
+            text = refused.read_text(encoding="utf-8")
+            refused.unlink()
+            pytest.exit(text, returncode=int(ExitCode.USAGE))
         if plan:
             self._begin(plan)
+
+    # What runs, and what goes wrong with it
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Remember what is in flight."""
+        self._begin_from_worker()
+        if nodeid in self._keys:
+            self._in_flight[self._keys[nodeid]] = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a result as it comes in."""
@@ -294,9 +425,115 @@ class _Controller:
                 assert isinstance(result, ResultRecord) and self._ledger is not None
                 self._begin_from_worker()
                 self._ledger.add(result)
+                if result.outcome is Outcome.CRASH:
+                    self._server_down(result)
+                self._in_flight.pop(result.key, None)
                 return
         if report.failed:
             self._other_failures += 1
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """Have a case run again whose worker died."""
+        key = self._keys.get(crashitem)
+        if key is not None:
+            self._in_flight.pop(key, None)
+            self._suspects[key] = None
+            report.outcome = "skipped"
+            report.longrepr = (crashitem, 0, "the process that ran it died; it is run again, alone")
+
+    def _server_down(self, result: ResultRecord) -> None:
+        """Bring the server back; whatever was in flight is a suspect."""
+        started = self._started
+        assert self._ledger is not None
+        if started is None or not started.bench.is_shared or result.attempt > 1:
+            if started is not None and started.bench.is_shared:
+                self._revive(started)
+            return
+        self._suspects |= {**self._in_flight, result.key: None}
+        if answers(started.bench.target, 0.0):
+            return  # Another case of those in flight has told of the same crash.
+        self._ledger.crashes += 1
+        text = started.log()
+        if text:
+            self._ledger.options.folder.mkdir(parents=True, exist_ok=True)
+            log = self._ledger.options.folder / f"server-{self._ledger.crashes}.log"
+            log.write_text(text, encoding="utf-8")
+        self._revive(started)
+
+    def _revive(self, started: Started) -> None:
+        """Start the server again; where that fails the run ends here."""
+        assert self._ledger is not None
+        if started.revive():
+            return
+        self._ledger.unreachable = True
+        text = f"target {self._ledger.options.target} went down and does not come back"
+        distributed = self._config.pluginmanager.get_plugin("dsession")
+        if distributed is not None:
+            distributed.shouldstop = text
+        pytest.exit(text, returncode=int(ExitCode.UNREACHABLE))
+
+    # What is run when everything else is done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """After everything else, run what has to run alone: first what disturbs others, then the suspects."""
+        done = yield
+        if self._ledger is None or session.shouldstop or session.shouldfail:
+            return done
+        self._begin_from_worker()
+        apart = {record.key for record in self._ledger.missing if record.disturbs is not None}
+        if apart and self._plan_path is not None:
+            self._collect_again(session)
+            for item in case_items(session.items):
+                if item.key in apart:
+                    session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        if self._suspects:
+            self._rerun_suspects(session)
+        return done
+
+    def _collect_again(self, session: pytest.Session) -> None:
+        """Find the items themselves, which so far only the workers have."""
+        if self._collects_again:
+            return
+        self._collects_again = True
+        collected = session.testscollected
+        session.perform_collect()
+        session.testscollected = collected
+
+    def _rerun_suspects(self, session: pytest.Session) -> None:
+        if self._plan_path is not None:
+            self._collect_again(session)
+        items = {item.key: item for item in case_items(session.items)}
+        while self._suspects:
+            key = next(iter(self._suspects))
+            del self._suspects[key]
+            if key in items:
+                self._rerun(items[key])
+
+    def _rerun(self, item: CaseItem) -> None:
+        """Run a suspect alone and report it as if it had come from a worker."""
+        executor = self.executor()
+        if item.case.disturbs is not None:
+            # It may need to control the server, which only this process can.
+            result = executor.run(item.case, item.variant, ATTEMPT)
+        else:
+            arguments = [*self._config.args, "--rootdir", str(self._config.rootpath), *_ALONE_ARGUMENTS]
+            if not _is_installed():
+                arguments += ["-p", __name__]
+            if self._config.pluginmanager.hasplugin("xdist"):
+                arguments += ["-n0"]
+            folder = self._config.invocation_params.dir
+            result = run_alone(executor, item.case, item.variant, [*arguments, "--case", item.key], folder)
+        path, line, name = item.reportinfo()
+        report = pytest.TestReport(
+            nodeid=item.nodeid, location=(str(path), line, name), keywords={}, outcome="passed",
+            longrepr=None, when="call", user_properties=[(RESULT, to_json(result))],
+        )  # fmt: skip
+        _shape(report, result)
+        item.config.hook.pytest_runtest_logreport(report=report)
+
+    # The end
 
     def pytest_keyboard_interrupt(self) -> None:
         """Remember that the run did not come to its end."""
@@ -308,6 +545,8 @@ class _Controller:
         if self._ledger is None:
             return
         self._ledger.interrupted = self._interrupted
+        if not self._interrupted:
+            self._ledger.look_back(self.executor().expectations)
         if self._ledger.finish() is None:
             if self._config.getoption("--target") and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = int(ExitCode.NOTHING_SELECTED)
@@ -328,20 +567,45 @@ class _Controller:
             print_summary(
                 self._ledger.gathered(None), self._ledger.options.records, terminalreporter.write_line
             )
+            for problem in self._ledger.problems:
+                terminalreporter.write_line(f"problem: {problem}")
 
 
-def _options(config: pytest.Config) -> RunOptions:
+_ALONE_ARGUMENTS: Final = ("-q", "-p", "no:cacheprovider")
+
+
+def _is_installed() -> bool:
+    """Tell whether pytest finds this plugin by itself."""
+    return any(one.name == "smbtorture_py" for one in entry_points(group="pytest11"))
+
+
+def _selection(config: pytest.Config) -> Selection:
+    shard: str | None = config.getoption("--shard")
+    return Selection(
+        areas=tuple(config.getoption("--area")),
+        levels=tuple(parse_level(text) for text in config.getoption("--level")),
+        requirements=tuple(config.getoption("--requirement")),
+        cases=tuple(config.getoption("--case")),
+        failed_from=config.getoption("--failed-from"),
+        shard=None if shard is None else Shard.parse(shard),
+        profile=config.getoption("--profile") or "",
+    )
+
+
+def _options(config: pytest.Config, selection: Selection) -> RunOptions:
     seed: int | None = config.getoption("--seed")
     records: Path | None = config.getoption("--records")
-    selection = [*config.getoption("--case")]
+    texts = [selection.text]
     if config.option.keyword:
-        selection.append(f"-k {config.option.keyword}")
+        texts.append(f"-k {config.option.keyword}")
     return RunOptions(
         target=config.getoption("--target") or DEFAULT_TARGET,
         seed=fresh_seed() if seed is None else seed,
         records=(records or Path("reports", "latest", RECORDS)).absolute(),
-        selection=" ".join(selection),
+        selection=" ".join(filter(None, texts)),
         expectation_folders=_expectation_folders(config),
+        allow_disruptive=config.getoption("--allow-disruptive"),
+        case_limit=config.getoption("--case-limit"),
     )
 
 
@@ -351,17 +615,3 @@ def _expectation_folders(config: pytest.Config) -> tuple[Path, ...]:
     beside = [folder / "expectations" for path in named for folder in (path, *path.parents[:2])]
     shipped_suites = Path(__file__).parent.parent / "suites" / "expectations"
     return tuple(dict.fromkeys(path for path in (*beside, shipped_suites) if path.is_dir()))
-
-
-def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the cases named by --case, slow ones first; items that are no cases stay where they are."""
-    wanted: list[str] = config.getoption("--case")
-    if wanted:
-        chosen = [
-            item
-            for item in items
-            if isinstance(item, CaseItem) and (item.key in wanted or item.case.id in wanted)
-        ]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
-    items.sort(key=lambda item: not (isinstance(item, CaseItem) and item.case.slow))

@@ -26,23 +26,31 @@ from smbtorture_py.results.expectations import (
     Expectations,
     expectation_file,
     load_expectations,
+    unused,
 )
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import (
     CaseRecord,
     EndRecord,
+    HookRecord,
     ResultRecord,
     RunRecord,
     RunRecords,
     from_json,
+    to_json,
 )
 from smbtorture_py.results.store import RecordWriter
 from smbtorture_py.results.verdict import NEUTRAL, exit_code, judge
 from smbtorture_py.targets.bench import Bench, Handover, bench_from
+from smbtorture_py.targets.start import RETURN_TIMEOUT, Started, answers
+from smbtorture_py.wall_clock import OutOfTime, at_most
 
 RECORDS: Final = "records.jsonl"
 PERMISSION: Final = "permission to disturb others"
+CASE_LIMIT: Final = 300.0
+SLOW_FACTOR: Final = 4
+"""How much longer a slow case may take."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -54,6 +62,10 @@ class RunOptions:
     records: Path
     selection: str = ""
     expectation_folders: tuple[Path, ...] = ()
+    allow_disruptive: bool = False
+    """Let cases that disturb others run, whatever the target says."""
+    case_limit: float = CASE_LIMIT
+    """Seconds of real time that one case may take, before scaling."""
 
     @property
     def folder(self) -> Path:
@@ -91,6 +103,7 @@ class Executor:
         self.options = options
         self.worker = worker
         self.catalogue = shipped()
+        self._server_is_gone = False
         target = bench.target
         path = expectation_file(options.expectation_folders, target.product)
         self.expectations = (
@@ -108,6 +121,8 @@ class Executor:
                 "target": options.target,
                 "seed": options.seed,
                 "records": str(options.records),
+                "allow_disruptive": options.allow_disruptive,
+                "case_limit": options.case_limit,
                 "expectations": [str(folder) for folder in options.expectation_folders],
             }
         )
@@ -116,39 +131,84 @@ class Executor:
     def from_handover(cls, text: str, worker: str) -> Executor:
         """Return the executor that another process described."""
         given: Mapping[str, object] = json.loads(text)
-        bench, seed, folders = given["bench"], given["seed"], given["expectations"]
+        bench, seed, folders, limit = (given[key] for key in ("bench", "seed", "expectations", "case_limit"))
         assert isinstance(bench, dict) and isinstance(seed, int) and isinstance(folders, list)
+        assert isinstance(limit, float)
         handover: Handover = bench
         options = RunOptions(
             target=str(given["target"]),
             seed=seed,
             records=Path(str(given["records"])),
+            allow_disruptive=given["allow_disruptive"] is True,
+            case_limit=limit,
             expectation_folders=tuple(Path(one) for one in folders),
         )
         return cls(bench_from(handover), options, worker)
 
-    def run(self, case: Case, variant: Variant) -> ResultRecord:
+    @property
+    def may_disturb(self) -> bool:
+        """Cases that disturb others may run."""
+        return self.options.allow_disruptive or self.bench.target.allows_disruption
+
+    def run(self, case: Case, variant: Variant, attempt: int = 1) -> ResultRecord:
         """Run one case and return its record; evidence of a non-pass is written on the way."""
-        if case.disturbs is not None and not self.bench.target.allows_disruption:
-            reason = f"it {case.disturbs.value}, and the target does not allow that"
-            return self._judged(
-                ResultRecord(
-                    case=case.id, variant=variant.id, outcome=Outcome.BLOCKED, verdict=Verdict.ERROR,
-                    reason=reason, lacking=(PERMISSION,), requirement=case.requirements[0],
-                    worker=self.worker,
-                )
-            )  # fmt: skip
-        with self.bench.place(self.options.seed) as (world, target):
-            result = run_case(case, variant, world, target, self.options.seed, self.catalogue)
-        record = self._judged(self._record(result))
+        if case.disturbs is not None and not self.may_disturb:
+            reason = f"it is a {case.disturbs.value}, and the target does not allow that"
+            return self.without_result(case, variant, Outcome.BLOCKED, reason, lacking=(PERMISSION,))
+        if self._server_is_gone:
+            # Whoever started the server brings it back; until then every case would look like the culprit.
+            answers(self.bench.target, RETURN_TIMEOUT)
+            self._server_is_gone = False
+        slow = SLOW_FACTOR if case.slow else 1
+        limit = self.options.case_limit * self.bench.target.deadline_scale * slow
+        try:
+            with at_most(limit), self.bench.place(self.options.seed) as (world, target):
+                result = run_case(case, variant, world, target, self.options.seed, self.catalogue)
+        except OutOfTime:
+            reason = f"the case was still running after {limit:g} s of real time and was ended"
+            return self.without_result(case, variant, Outcome.ERROR, reason, attempt=attempt)
+        if self.bench.is_shared and self.worker:
+            self._server_is_gone = result.outcome is Outcome.CRASH
+        record = self._judged(replace(self._record(result), attempt=attempt))
         if record.outcome in NEUTRAL and record.outcome is not Outcome.WARN:
             return record
         if not result.capture and record.outcome is not Outcome.ERROR:
             return record
-        folder = self.options.folder / "evidence" / _file_name(record.key)
+        folder = self.options.folder / "evidence" / file_name(record.key)
         requirement = self.catalogue.find(record.requirement)
         write_evidence(folder, result, reproduce=record.reproduce, requirement=requirement)
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
+
+    def without_result(
+        self,
+        case: Case,
+        variant: Variant,
+        outcome: Outcome,
+        reason: str,
+        *,
+        lacking: tuple[str, ...] = (),
+        attempt: int = 1,
+    ) -> ResultRecord:
+        """Return the record of a case that was not run, or did not come back from it."""
+        return self._judged(
+            ResultRecord(
+                case=case.id,
+                variant=variant.id,
+                outcome=outcome,
+                verdict=Verdict.ERROR,
+                reason=reason,
+                lacking=lacking,
+                requirement=case.requirements[0],
+                worker=self.worker,
+                attempt=attempt,
+                reproduce=self._reproduce(case.full_id(variant)),
+            )
+        )
+
+    def _reproduce(self, key: str) -> str:
+        options = self.options
+        words = ["smbtorture-py", "run", options.target, "--case", key, "--seed", str(options.seed)]
+        return shlex.join([*words, *(["--allow-disruptive"] if options.allow_disruptive else [])])
 
     def _record(self, result: CaseResult) -> ResultRecord:
         key = result.full_id
@@ -165,9 +225,7 @@ class Executor:
             observations=result.observations,
             duration=round(result.duration, 6),
             worker=self.worker,
-            reproduce=shlex.join(
-                ["smbtorture-py", "run", self.options.target, "--case", key, "--seed", str(self.options.seed)]
-            ),
+            reproduce=self._reproduce(key),
         )
 
     def _judged(self, record: ResultRecord) -> ResultRecord:
@@ -184,10 +242,18 @@ class Ledger:
     """The only writer of records: plan first, results as they come, the end last."""
 
     options: RunOptions
-    bench: Bench
+    started: Started
     planned: dict[str, CaseRecord] = field(default_factory=dict)
     results: dict[str, ResultRecord] = field(default_factory=dict)
     interrupted: bool = False
+    unreachable: bool = False
+    """The server went down and did not come back."""
+    crashes: int = 0
+    """How often the server went down."""
+    problems: list[str] = field(default_factory=list)
+    """What is wrong with the run as a whole."""
+    expectations_unused: bool = False
+    hooks: list[HookRecord] = field(default_factory=list)
     _writer: RecordWriter | None = None
     _run: RunRecord | None = None
 
@@ -195,19 +261,22 @@ class Ledger:
         """Write what is going to run; a second call does nothing."""
         if self._writer is not None:
             return
-        target = self.bench.target
-        started = timestamp()
+        target = self.started.bench.target
+        now = timestamp()
+        shown = self.started.probe.capabilities if self.started.probe is not None else frozenset()
         self._run = RunRecord(
-            run_id=f"{started}-{self.options.seed}",
-            started=started,
+            run_id=f"{now}-{self.options.seed}",
+            started=now,
             suite_version=__version__,
             target=self.options.target,
             product=target.product,
             version=target.version,
             configuration=target.configuration,
-            world=self.bench.world,
+            world=self.started.bench.world,
             seed=self.options.seed,
             capabilities=tuple(sorted(target.capabilities)),
+            declared=tuple(sorted(self.started.declared)),
+            shown=tuple(sorted(shown)),
             selection=self.options.selection,
             platform=f"Python {platform.python_version()} on {platform.system()} {platform.release()}",
         )
@@ -216,13 +285,25 @@ class Ledger:
         for case in plan:
             self.planned[case.key] = case
             self._writer.write(case)
+        self.add_hooks("")
 
     def add(self, result: ResultRecord) -> None:
         """Write one result."""
         if self._writer is None:
             raise RuntimeError("a result came before the plan")
         self.results[result.key] = result
+        self.add_hooks(result.key)
         self._writer.write(result)
+
+    def add_hooks(self, key: str) -> None:
+        """Write the commands that were run since the last call, for a case or (empty) for the run."""
+        if self._writer is None:
+            return
+        heard, self.started.hooks[:] = list(self.started.hooks), []
+        for one in heard:
+            hook = replace(one, case=key)
+            self.hooks.append(hook)
+            self._writer.write(hook)
 
     @property
     def missing(self) -> list[CaseRecord]:
@@ -231,13 +312,33 @@ class Ledger:
 
     def code(self) -> ExitCode:
         """Return the exit code as things stand."""
-        verdicts = (result.verdict for result in self.results.values())
-        return exit_code(verdicts, interrupted=self.interrupted, missing=len(self.missing))
+        code = exit_code(
+            (result.verdict for result in self.results.values()),
+            interrupted=self.interrupted,
+            missing=len(self.missing),
+            unreachable=self.unreachable,
+        )
+        if code in (ExitCode.FINE, ExitCode.UNEXPECTED_PASSES):
+            if self.crashes and not any(one.outcome is Outcome.CRASH for one in self.results.values()):
+                return ExitCode.REGRESSIONS
+            if self.expectations_unused:
+                return ExitCode.USAGE
+        return code
 
     def gathered(self, end: EndRecord | None) -> RunRecords:
         """Return everything recorded so far."""
         assert self._run is not None
-        return RunRecords(self._run, list(self.planned.values()), list(self.results.values()), end)
+        planned, results = list(self.planned.values()), list(self.results.values())
+        return RunRecords(self._run, planned, results, end, self.hooks)
+
+    def look_back(self, expectations: Expectations) -> None:
+        """See what is wrong with the run as a whole, now that all results are there."""
+        if self.crashes and not any(one.outcome is Outcome.CRASH for one in self.results.values()):
+            times = "once" if self.crashes == 1 else f"{self.crashes} times"
+            self.problems.append(f"the server went down {times}, and no case brings it down alone")
+        for entry in unused(expectations, list(self.results.values())):
+            self.expectations_unused = True
+            self.problems.append(f"{expectations.where(entry)}: the expectation of {entry.case} is not used")
 
     def finish(self) -> RunRecords | None:
         """Write the end (unless the run was interrupted), JUnit and summary; None where nothing
@@ -245,11 +346,15 @@ class Ledger:
         """
         if self._writer is None:
             return None
+        self.add_hooks("")
         end: EndRecord | None = None
-        if not self.interrupted:
+        if not self.interrupted and not self.unreachable:
             counts = Counter(result.outcome.value for result in self.results.values())
             end = EndRecord(
-                finished=timestamp(), counts=dict(sorted(counts.items())), exit_code=int(self.code())
+                finished=timestamp(),
+                counts=dict(sorted(counts.items())),
+                exit_code=int(self.code()),
+                problems=tuple(self.problems),
             )
             self._writer.write(end)
         self._writer.close()
@@ -271,7 +376,7 @@ def check_expectations(
         raise ConfigurationError(found)
 
 
-def _file_name(key: str) -> str:
+def file_name(key: str) -> str:
     """Return a case's id as a folder name."""
     return "".join(one if one.isalnum() or one in ".-_=," else "_" for one in key)
 
@@ -287,7 +392,20 @@ def fresh_folder(folder: Path) -> None:
                 path.unlink()
 
 
-def read_plan(text: str) -> list[CaseRecord]:
-    """Read the plan that a worker left, one record a line."""
-    found = (from_json(line, "plan") for line in text.splitlines() if line)
-    return [record for record in found if isinstance(record, CaseRecord)]
+def write_plan(path: Path, plan: Iterable[tuple[str, CaseRecord]]) -> None:
+    """Leave a plan for another process: node id and record of each case."""
+    partial = path.with_suffix(".partial")
+    lines = (json.dumps([node, to_json(record)]) + "\n" for node, record in plan)
+    partial.write_text("".join(lines), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_plan(path: Path) -> list[tuple[str, CaseRecord]]:
+    """Read the plan that another process left."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        node, text = json.loads(line)
+        record = from_json(text, "plan")
+        assert isinstance(record, CaseRecord)
+        found.append((str(node), record))
+    return found

@@ -6,7 +6,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from smbtorture_py.results.located_yaml import ConfigurationError, Problem
 from smbtorture_py.results.records import Record, to_json
+
+
+def check_writable(path: Path) -> None:
+    """Make the folder of `path` and see that the file can be written; raises ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        problem = Problem(str(path), 0, "", f"records cannot be written here: {error.strerror}")
+        raise ConfigurationError([problem]) from None
 
 
 class RecordWriter:

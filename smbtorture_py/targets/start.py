@@ -80,8 +80,10 @@ class Started:
 
 
 def answers(target: Target, within: float) -> bool:
-    """Wait until every address of a server speaks SMB again, for so many seconds; tell whether it does."""
-    deadline = time.monotonic() + within
+    """Wait until every address of a server speaks SMB again, for so many seconds of an ordinary server; tell
+    whether it does.
+    """
+    deadline = time.monotonic() + within * target.deadline_scale
     while True:
         try:
             probe(target, quick=True)
