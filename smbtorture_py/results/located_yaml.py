@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 M = TypeVar("M", bound=BaseModel)
+
+_UNKNOWN_TAG: Final = "union_tag_invalid"
+_NO_TAG: Final = "union_tag_not_found"
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,7 +76,7 @@ class LocatedDocument:
         except ValidationError as error:
             raise ConfigurationError(
                 [
-                    self.problem(self._existing(one["loc"]), _sentence(one["type"], one["msg"], one["loc"]))
+                    self.problem(self._existing(_location(one)), _sentence(one))
                     for one in error.errors(include_url=False)
                 ]
             ) from None
@@ -126,9 +132,20 @@ def parse(text: str, file: str) -> LocatedDocument:
         raise ConfigurationError([Problem(file, 0, "", f"not valid YAML: {error}")]) from None
 
 
-def _sentence(kind: str, message: str, location: Sequence[str | int]) -> str:
-    if kind == "extra_forbidden":
-        return f"unknown key {str(location[-1])!r}"
-    if kind == "missing":
-        return "is missing"
-    return message.removeprefix("Value error, ")
+def _location(error: ErrorDetails) -> tuple[str | int, ...]:
+    """Return where an error is; a key that chooses between alternatives is named too."""
+    if error["type"] in (_UNKNOWN_TAG, _NO_TAG):
+        return (*error["loc"], str(error["ctx"]["discriminator"]).strip("'"))
+    return error["loc"]
+
+
+def _sentence(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return f"unknown key {str(error['loc'][-1])!r}"
+        case "missing" | "union_tag_not_found":
+            return "is missing"
+        case "union_tag_invalid":
+            return f"{error['ctx']['tag']!r} is none of {error['ctx']['expected_tags']}"
+        case _:
+            return error["msg"].removeprefix("Value error, ")
