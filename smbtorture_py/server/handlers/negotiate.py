@@ -32,6 +32,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if policy.second_negotiate_ends_connection(connection):
         connection.disconnect(now)
         return Reply(Status.INVALID_PARAMETER)
+    status = policy.fields_status(body)
+    if status != Status.SUCCESS:
+        return Reply(status)
     connection.client_capabilities = body.capabilities
     connection.client_security_mode = body.security_mode
     connection.client_guid = bytes(body.client_guid)

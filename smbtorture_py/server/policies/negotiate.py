@@ -68,6 +68,11 @@ class NegotiatePolicy:
         """A NEGOTIATE after one that chose a dialect ends the connection (3.3.5.4)."""
         return connection.negotiate_dialect in DIALECTS
 
+    def fields_status(self, body: NegotiateRequest) -> Status:
+        """SUCCESS: Reserved is ignored (SHOULD, 2.2.3), and DialectCount has no limit."""
+        del body
+        return Status.SUCCESS
+
     def offered_dialects(self, request: Request, body: NegotiateRequest) -> Sequence[int]:
         """The Dialects array: as many values as DialectCount says (2.2.3)."""
         del request

@@ -11,7 +11,6 @@ from smbtorture_py.server.policies.samba import (
     SambaAsyncPolicy,
     SambaBindPolicy,
     SambaCompoundPolicy,
-    SambaNegotiatePolicy,
     SambaSessionPolicy,
 )
 from smbtorture_py.server.policies.samba_files import (
@@ -23,6 +22,11 @@ from smbtorture_py.server.policies.samba_files import (
     SambaReadWritePolicy,
 )
 from smbtorture_py.server.policies.samba_ioctl import SambaInterfacePolicy
+from smbtorture_py.server.policies.samba_negotiate import (
+    SambaMessagePolicy,
+    SambaNegotiatePolicy,
+    SambaValidateNegotiatePolicy,
+)
 from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
@@ -36,6 +40,7 @@ from smbtorture_py.server.policies.windows_files import (
     WindowsOplockPolicy,
     WindowsReadWritePolicy,
 )
+from smbtorture_py.server.policies.windows_negotiate import WindowsNegotiatePolicy
 
 
 def windows() -> Policies:
@@ -45,6 +50,7 @@ def windows() -> Policies:
         bind=WindowsBindPolicy(),
         compound=WindowsCompoundPolicy(),
         encryption=WindowsEncryptionPolicy(),
+        negotiate=WindowsNegotiatePolicy(),
         create=WindowsCreatePolicy(),
         read_write=WindowsReadWritePolicy(),
         information=WindowsInformationPolicy(),
@@ -60,7 +66,9 @@ def samba() -> Policies:
         signing=WindowsSigningPolicy(),
         bind=SambaBindPolicy(),
         compound=SambaCompoundPolicy(),
+        message=SambaMessagePolicy(),
         negotiate=SambaNegotiatePolicy(),
+        validate_negotiate=SambaValidateNegotiatePolicy(),
         session=SambaSessionPolicy(),
         interface=SambaInterfacePolicy(),
         create=SambaCreatePolicy(),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
-from smbtorture_py.server.policies.negotiate import NegotiatePolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import (
     WindowsCompoundPolicy,
@@ -15,17 +14,15 @@ from smbtorture_py.server.policies.windows import (
     signing_algorithm_mismatch,
 )
 from smbtorture_py.wire.header import Command
-from smbtorture_py.wire.negotiate_contexts import ContextType
 from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
-    from smbtorture_py.wire.negotiate_contexts import NegotiateContext
     from smbtorture_py.wire.session_setup import SessionSetupRequest
 
 _TAKES_A_PATH: Final = (Command.TREE_CONNECT, Command.CREATE, Command.QUERY_INFO, Command.SET_INFO)
@@ -102,17 +99,6 @@ class SambaAsyncPolicy(AsyncPolicy):
 
 class SambaCompoundPolicy(WindowsCompoundPolicy):
     """Compounds as Samba does: as Windows."""
-
-
-class SambaNegotiatePolicy(NegotiatePolicy):
-    """Negotiations as Samba does."""
-
-    def contexts_status(self, contexts: Sequence[NegotiateContext]) -> Status:
-        """Repeated contexts are not noticed, the first one counts."""
-        present = any(
-            context.context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES for context in contexts
-        )
-        return Status.SUCCESS if present else Status.INVALID_PARAMETER
 
 
 class SambaSessionPolicy(SessionPolicy):

@@ -44,4 +44,7 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     ):
         connection.disconnect(now)
         return Reply(Status.ACCESS_DENIED)
+    status = policy.small_buffer_status(body.max_output_response, len(response))
+    if status != Status.SUCCESS:
+        return Reply(status)
     return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY, output=response))
