@@ -294,14 +294,16 @@ def test_an_encrypted_share_is_so_on_every_channel(lab: Lab, number: int) -> Non
     "bind.encrypted-bind",
     requirements=["SMB2-3.3.5.2.1.1-03"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
-    variants=SEALED,
+    variants=[{**how, "occupied": occupied} for how in SEALED for occupied in (False, True)],
 )
-def test_an_encrypted_bind_cannot_be_opened(lab: Lab) -> None:
-    """A bind that is encrypted comes over a connection that does not know the session yet: it is closed, the
-    session lives on.
+def test_an_encrypted_bind_cannot_be_opened(lab: Lab, occupied: bool) -> None:
+    """A connection that does not know the session cannot open an encrypted bind and is closed, also where it
+    has a session of its own.
     """
-    session, connection = lab.logon(), lab.connect().tolerate(Rule.DECRYPTION)
-    check(connection.bind(session, encrypt=True), specification=DISCONNECT, samba=any_error())
+    session = lab.logon()
+    connection = lab.logon().channels[0] if occupied else lab.connect()
+    answer = connection.tolerate(Rule.DECRYPTION).bind(session, encrypt=True)
+    check(answer, specification=DISCONNECT, samba=any_error())
     check(lab.connect().bind(session), specification=Status.SUCCESS)
     check.alive(session)
 

@@ -9,6 +9,7 @@ from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
+from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
@@ -439,19 +440,17 @@ def _security_mode_ignored(
 
 @defect(
     "bind-security-mode-on-its-channel",
-    replaces=SessionPolicy.find_session,
+    replaces=SigningPolicy.signature_is_required,
     breaks=["SMB2-3.3.5.5.3-38"],
-    origin="plausible: the last SESSION_SETUP of a connection decides for that connection",
+    origin="plausible: whether signing is required is kept with the connection that asked for it",
 )
 def _security_mode_on_its_channel(
-    original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
-) -> Session | None:
-    """Whether signing is required is forgotten by whatever the first channel sends."""
+    original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
+) -> bool:
+    """Signing that a bind made required is not required on the first channel."""
     del self
-    session = original(request)
-    if session is not None and session.connection is request.connection:
-        session.signing_required = False
-    return session
+    is_first = session.connection is request.connection and len(session.channel_list) > 1
+    return not is_first and original(request, session)
 
 
 @defect(
@@ -469,17 +468,3 @@ def _in_any_envelope(
     """Encrypted messages are opened with the keys of sessions of other connections."""
     del original, self
     return connection.server.global_session_table.get(session_id)
-
-
-@defect(
-    "bind-response-encrypted",
-    replaces=EncryptionPolicy.response_is_sealed,
-    breaks=["SMB2-3.3.5.5-31"],
-    origin="dittofs PR 404: the success of a bind was sent encrypted",
-)
-def _response_encrypted(
-    original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
-) -> bool:
-    """The response to a bind is encrypted where the session has keys for it."""
-    del self
-    return original(request) or (request.is_binding and request.session is not None)
