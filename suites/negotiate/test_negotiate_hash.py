@@ -53,7 +53,7 @@ def test_each_channel_has_the_hash_of_its_own_negotiate(lab: Lab, size: int) -> 
 
 @case(
     "negotiate.hash-of-changed-request",
-    requirements=["SMB2-3.3.5.4-56"],
+    requirements=["SMB2-3.3.5.4-56", "SMB2-3.3.5.5.3-11"],
     needs=[SMB311],
 )
 def test_a_changed_request_is_noticed(lab: Lab) -> None:

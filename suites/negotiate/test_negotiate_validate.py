@@ -199,7 +199,7 @@ def test_each_channel_is_validated_by_its_own_negotiate(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("negotiate.validate-file-id", requirements=["SMB2-3.3.5.15.12-11"], needs=[SMB30X])
+@case("negotiate.validate-file-id", requirements=["SMB2-3.3.5.15.12-11", "SMB2-3.3.5.15-01"], needs=[SMB30X])
 def test_validation_wants_no_file(lab: Lab) -> None:
     """With a FileId the request fails with INVALID_PARAMETER, and the connection lives on."""
     session = lab.logon(offer={"dialects": UP_TO_3_0_2})

@@ -18,6 +18,7 @@ from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.config import ServerConfig
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.negotiate import NegotiateRequest
@@ -247,6 +248,20 @@ def _last_dialect_offered(
     """The last value of the list is chosen, or nothing where that is unknown."""
     del original
     return Dialect(offered[-1]) if offered[-1] in self.dialects(connection.server.config) else None
+
+
+@defect(
+    "dialect-3.0.2-forgotten",
+    replaces=NegotiatePolicy.dialects,
+    breaks=["SMB2-3.3.5.4-04"],
+    origin="plausible: 3.0.2 differs from 3.0 in nothing that one would miss",
+)
+def _dialect_3_0_2_forgotten(
+    original: Callable[[ServerConfig], tuple[Dialect, ...]], self: NegotiatePolicy, config: ServerConfig
+) -> tuple[Dialect, ...]:
+    """3.0.2 is not known."""
+    del self
+    return tuple(dialect for dialect in original(config) if dialect != Dialect.SMB_3_0_2)
 
 
 @defect(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 
 _ALIGNMENT: Final = 8
+_USUAL_OFFSET: Final = 208
 _SHORTEST: Final = 4
 _USUAL_SALT: Final = 32
 _LONG_NAME: Final = 1000
@@ -41,6 +42,51 @@ _MESSAGE_ID_AT: Final = 24
 _MESSAGE_ID_SIZE: Final = 8
 _KNOWN_TYPES: Final = frozenset(ContextType) - {ContextType.CONTEXTTYPE_RESERVED}
 _IGNORED_LISTS: Final = (ContextType.COMPRESSION_CAPABILITIES, ContextType.RDMA_TRANSFORM_CAPABILITIES)
+
+
+@defect(
+    "context-offset-on-older-dialects",
+    replaces=NegotiatePolicy.offset_without_contexts,
+    breaks=["SMB2-3.3.5.4-22"],
+    origin="plausible: the field is filled for every dialect",
+)
+def _context_offset_on_older_dialects(original: Callable[[], int], self: NegotiatePolicy) -> int:
+    """NegotiateContextOffset is told on older dialects than 3.1.1, too."""
+    del original, self
+    return _USUAL_OFFSET
+
+
+@defect(
+    "context-count-on-older-dialects",
+    replaces=NegotiatePolicy.count_without_contexts,
+    breaks=["SMB2-3.3.5.4-58"],
+    origin="Windows: note 25",
+)
+def _context_count_on_older_dialects(original: Callable[[], int], self: NegotiatePolicy) -> int:
+    """NegotiateContextCount of older dialects than 3.1.1 is anything."""
+    del original, self
+    return 1
+
+
+@defect(
+    "unknown-compression-refused",
+    replaces=NegotiatePolicy.contexts_status,
+    breaks=["SMB2-3.3.5.4-62"],
+    origin="plausible: a context that is ignored is checked all the same",
+)
+def _unknown_compression_refused(
+    original: Callable[[Sequence[NegotiateContext]], Status],
+    self: NegotiatePolicy,
+    contexts: Sequence[NegotiateContext],
+) -> Status:
+    """Unknown compression algorithms fail the request on a server that ignores them."""
+    del self
+    for context in contexts:
+        if context.context_type == ContextType.COMPRESSION_CAPABILITIES:
+            offered = CompressionCapabilities.decode(context.data, []).compression_algorithms
+            if offered and not set(offered) & set(CompressionAlgorithm):
+                return Status.INVALID_PARAMETER
+    return original(contexts)
 
 
 @defect(
@@ -246,7 +292,7 @@ def _salt_of_32_bytes(
 @defect(
     "hash-overlap-not-needed",
     replaces=NegotiatePolicy.preauth_hash,
-    breaks=["SMB2-3.3.5.4-28"],
+    breaks=["SMB2-3.3.5.4-28", "SMB2-3.3.5.4-27"],
     origin="plausible: there is only one hash algorithm anyway",
 )
 def _hash_overlap_not_needed(

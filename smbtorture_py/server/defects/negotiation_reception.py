@@ -154,7 +154,7 @@ def _long_message_on_2_0_2(
 @defect(
     "structure-unchecked",
     replaces=MessagePolicy.is_malformed,
-    breaks=["SMB2-3.3.5.2.6-01", "SMB2-2.2.3-06"],
+    breaks=["SMB2-3.3.5.2.6-01", "SMB2-3.3.5.2.6-04", "SMB2-2.2.3-06"],
     origin="ksmbd: lengths that are not quite right are tolerated",
 )
 def _structure_unchecked(original: Callable[[Request], bool], self: MessagePolicy, request: Request) -> bool:

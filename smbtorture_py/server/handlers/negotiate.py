@@ -60,7 +60,11 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         contexts = _answer_contexts(connection, body.negotiate_contexts)
     connection.supports_multi_credit = policy.supports_multi_credit(connection, dialect)
     response = build_response(connection, dialect, now)
-    response.negotiate_contexts = contexts
+    if connection.is_311:
+        response.negotiate_contexts = contexts
+    else:
+        response.negotiate_context_count = policy.count_without_contexts()
+        response.negotiate_context_offset = policy.offset_without_contexts()
     connection.server_security_mode = response.security_mode
     connection.server_capabilities = policy.server_capabilities_after(connection, response.capabilities)
     return Reply(Status.SUCCESS, response, on_encoded=_hash_response(connection))

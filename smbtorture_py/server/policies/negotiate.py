@@ -224,6 +224,14 @@ class NegotiatePolicy:
         """Buffer: a NegTokenInit2, or nothing where so configured (MAY, 3.3.5.4)."""
         return initial_token() if connection.server.config.negotiate_token else b""
 
+    def count_without_contexts(self) -> int:
+        """NegotiateContextCount/Reserved where the dialect is not 3.1.1: zero (SHOULD, 2.2.4)."""
+        return 0
+
+    def offset_without_contexts(self) -> int:
+        """NegotiateContextOffset/Reserved2 where the dialect is not 3.1.1: zero (2.2.4)."""
+        return 0
+
     # The contexts of 3.1.1: what is wrong with a list of them.
 
     def contexts_are_readable(self, request: Request) -> bool:
