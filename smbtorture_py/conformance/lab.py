@@ -43,7 +43,7 @@ from smbtorture_py.conformance.catalogue import Catalogue, Requirement
 from smbtorture_py.conformance.control import Control
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.running import Running
-from smbtorture_py.conformance.stops import Blocked
+from smbtorture_py.conformance.stops import Blocked, NotApplicable
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Transport
 from smbtorture_py.net.faults import LinkFaults
@@ -255,6 +255,11 @@ class Lab:
         if Capability.ENCRYPTED_SESSIONS not in self.target.capabilities:
             self.administration.require_encryption()
 
+    def require_clear_sessions(self) -> None:
+        """End the case as not applicable where the server encrypts every session."""
+        if Capability.ENCRYPTED_SESSIONS in self.target.capabilities:
+            raise NotApplicable("the server encrypts every session")
+
     def require_signing(self) -> None:
         """Make the server require signatures, where it does not do so anyway."""
         if Capability.SIGNING_REQUIRED not in self.target.capabilities:
@@ -430,6 +435,8 @@ class Lab:
     ) -> LabSession:
         """Set a session up, on a new connection unless one is given; blocks the case where that fails."""
         used = connection or self.connect(**(offer or {}))
+        if not used.core.is_smb3:
+            self.require_clear_sessions()
         return used.session_setup(user, anonymous=anonymous, guest=guest, **logon).session
 
     def offer(self, **offering: Unpack[Offering]) -> NegotiateOffer:

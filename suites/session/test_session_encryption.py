@@ -187,7 +187,7 @@ def test_reauthentication_keeps_encryption(lab: Lab, sealed: bool) -> None:
     session = lab.logon()
     opened = session.tree().open()
     answer = session.reauthenticate(encrypt=sealed)
-    check(answer, requirement="SMB2-3.3.5.5-07", specification=Status.SUCCESS)
+    check(answer, requirement="SMB2-3.3.5.5-07", specification=Status.SUCCESS, samba=Status.ACCESS_DENIED)
     check(opened.write(b"plain", encrypt=False), specification=Status.ACCESS_DENIED)
     check(opened.write(b"sealed"), requirement="SMB2-3.3.5.5.3-13", specification=Status.SUCCESS)
     check.alive(session)
