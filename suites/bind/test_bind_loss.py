@@ -260,13 +260,16 @@ def test_what_waits_on_another_channel_goes_on(lab: Lab, fault: FaultKind, waiti
     "bind.one-connection-two-sessions",
     requirements=["SMB2-3.3.7.1-11"],
     needs=[SMB3, MULTI_CHANNEL],
-    variants={"fault": NOTICED, "dialect": DIALECTS},
+    variants={"fault": NOTICED, "first": ["own", "bound"], "dialect": DIALECTS},
 )
-def test_each_session_of_a_lost_connection_is_judged_alone(lab: Lab, fault: FaultKind) -> None:
+def test_each_session_of_a_lost_connection_is_judged_alone(lab: Lab, fault: FaultKind, first: str) -> None:
     """Of two sessions on a lost connection the one with another channel lives on, the other one is gone."""
-    kept, ended = lab.logon(), lab.logon()
-    shared = ended.channels[0]
-    shared.bind(kept).required()
+    kept, shared = lab.logon(), lab.connect()
+    if first == "bound":
+        shared.bind(kept).required()
+    ended = lab.logon(connection=shared)
+    if first == "own":
+        shared.bind(kept).required()
     file = kept.tree().open()
     lose(shared, fault)
     answer = lab.eventually(
