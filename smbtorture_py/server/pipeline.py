@@ -15,7 +15,6 @@ from smbtorture_py.wire.header import (
     TRANSFORM_PROTOCOL_ID,
     Command,
     Header,
-    HeaderFlags,
 )
 from smbtorture_py.wire.message import Direction, Message, decode_body
 from smbtorture_py.wire.status import Status
@@ -74,6 +73,8 @@ def _open(connection: Connection, frame: memoryview) -> tuple[memoryview, int] |
     header = TransformHeader.decode(frame, [])
     if header is None or not policy.flags_are_right(header.flags):
         return None
+    if policy.reserved_ends_connection(header.reserved):
+        return None
     session = policy.opening_session(connection, header.session_id)
     if session is None:
         return None
@@ -126,8 +127,8 @@ def _make_chain(
         message = Message(header, decode_body(header, raw, Direction.REQUEST, findings))
         if policies.compound.misaligned_ends_connection(offset):
             return None
-        if sealed_session_id is not None and not _sealed_ids_are_right(
-            connection, header, sealed_session_id, is_first=not chain.requests
+        if sealed_session_id is not None and policies.encryption.member_ends_connection(
+            header, sealed_session_id, is_first=not chain.requests
         ):
             return None
         if policies.message.request_length_ends_connection(connection, header, len(raw)):
@@ -174,18 +175,6 @@ def _make_request(
         is_encrypted=sealed_session_id is not None,
         transform_session_id=sealed_session_id or 0,
     )
-
-
-def _sealed_ids_are_right(
-    connection: Connection, header: Header, sealed_session_id: int, *, is_first: bool
-) -> bool:
-    """What must hold for the headers inside a sealed message (3.3.5.2.1.1)."""
-    if not connection.server.policies.encryption.session_id_must_match(connection):
-        return True
-    is_related = header.has(HeaderFlags.RELATED_OPERATIONS)
-    if is_first and is_related:
-        return False
-    return header.session_id == sealed_session_id or (is_related and not is_first)
 
 
 def _judge_styles(chain: Chain) -> None:

@@ -137,8 +137,8 @@ def _sign(connection: Connection, response: Response, header: Header, parts: lis
             header.signature = request.header.signature
         return
     if session.encryption_key and policies.encryption.response_is_sealed(request):
-        return
-    if response.is_interim:
+        wanted = policies.signing.sealed_response_is_signed(request)
+    elif response.is_interim:
         wanted = policies.signing.interim_is_signed(request)
     else:
         wanted = policies.signing.response_is_signed(request, reply)

@@ -13,11 +13,11 @@ def verify_signature(request: Request, now: float) -> Reply | None:
     connection = request.connection
     policy = connection.server.policies.signing
     # The decryption has authenticated the message already; whatever comes of it is sealed (3.3.4.1.4).
-    if request.is_encrypted:
-        request.session = connection.server.policies.encryption.opening_session(
-            connection, request.transform_session_id
-        )
-        return None
+    if request.is_encrypted and policy.decryption_is_enough(request):
+        encryption = connection.server.policies.encryption
+        request.session = encryption.opening_session(connection, request.transform_session_id)
+        status = encryption.inside_session_status(request)
+        return None if status == Status.SUCCESS else Reply(status)
     if request.command == Command.NEGOTIATE:
         status = policy.signed_negotiate_status(request)
         return None if status == Status.SUCCESS else Reply(status)

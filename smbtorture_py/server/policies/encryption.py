@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.config import Encryption
-from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.negotiate_contexts import Cipher
 from smbtorture_py.wire.status import Status
@@ -85,11 +85,38 @@ class EncryptionPolicy:
         del connection
         return True
 
-    def session_id_must_match(self, connection: Connection) -> bool:
-        """Whether the SessionId inside must be that of the TRANSFORM_HEADER, else the connection ends
+    def reserved_ends_connection(self, reserved: int) -> bool:
+        """Whether Reserved of a TRANSFORM_HEADER matters: it is ignored (2.2.41)."""
+        del reserved
+        return False
+
+    def member_ends_connection(self, header: Header, sealed_session_id: int, *, is_first: bool) -> bool:
+        """Whether the header of a request inside a sealed message ends the connection (3.3.5.2.1.1)."""
+        is_related = header.has(HeaderFlags.RELATED_OPERATIONS)
+        if is_first:
+            return self.first_related_ends_connection(is_related) or self.first_id_ends_connection(
+                header.session_id, sealed_session_id
+            )
+        return not is_related and self.later_id_ends_connection(header.session_id, sealed_session_id)
+
+    def first_related_ends_connection(self, is_related: bool) -> bool:
+        """Whether the first or only request must not be marked as related (3.3.5.2.1.1)."""
+        return is_related
+
+    def first_id_ends_connection(self, session_id: int, sealed_session_id: int) -> bool:
+        """Whether the SessionId of the first or only request must be that of the TRANSFORM_HEADER
         (3.3.5.2.1.1)."""
-        del connection
-        return True
+        return session_id != sealed_session_id
+
+    def later_id_ends_connection(self, session_id: int, sealed_session_id: int) -> bool:
+        """Whether so must that of a later unrelated request (3.3.5.2.1.1)."""
+        return session_id != sealed_session_id
+
+    def inside_session_status(self, request: Request) -> Status:
+        """SUCCESS, or what a sealed request fails with whose SessionId is not that of the TRANSFORM_HEADER;
+        here such a message has ended the connection before."""
+        del request
+        return Status.SUCCESS
 
     def unencrypted_session_status(self, request: Request, session: Session) -> Status:
         """SUCCESS, or what an unsealed request of a session that encrypts fails with (3.3.5.2.9)."""

@@ -11,7 +11,9 @@ from smbtorture_py.server.policies.samba import (
     SambaAsyncPolicy,
     SambaBindPolicy,
     SambaCompoundPolicy,
+    SambaEncryptionPolicy,
     SambaSessionPolicy,
+    SambaSigningPolicy,
 )
 from smbtorture_py.server.policies.samba_files import (
     SambaCreatePolicy,
@@ -63,7 +65,8 @@ def samba() -> Policies:
     """Samba, by its source."""
     return Policies(
         asynchronous=SambaAsyncPolicy(),
-        signing=WindowsSigningPolicy(),
+        signing=SambaSigningPolicy(),
+        encryption=SambaEncryptionPolicy(),
         bind=SambaBindPolicy(),
         compound=SambaCompoundPolicy(),
         message=SambaMessagePolicy(),

@@ -9,11 +9,13 @@ from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import (
     WindowsCompoundPolicy,
+    WindowsEncryptionPolicy,
+    WindowsSigningPolicy,
     already_bound,
     not_served_or_mismatch,
     signing_algorithm_mismatch,
 )
-from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.header import Command, HeaderFlags
 from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupFlags
 from smbtorture_py.wire.status import Status
 
@@ -99,6 +101,29 @@ class SambaAsyncPolicy(AsyncPolicy):
 
 class SambaCompoundPolicy(WindowsCompoundPolicy):
     """Compounds as Samba does: as Windows."""
+
+
+class SambaEncryptionPolicy(WindowsEncryptionPolicy):
+    """Encryption as Samba does: as Windows, but for the SessionId inside."""
+
+    def first_related_ends_connection(self, is_related: bool) -> bool:
+        """A related request that nothing goes before fails like a plain one."""
+        del is_related
+        return False
+
+    def inside_session_status(self, request: Request) -> Status:
+        """A request of another session than the TRANSFORM_HEADER's fails."""
+        known = request.session_id in request.connection.session_table
+        other = known and not request.is_related and request.session_id != request.transform_session_id
+        return Status.ACCESS_DENIED if other else Status.SUCCESS
+
+
+class SambaSigningPolicy(WindowsSigningPolicy):
+    """Signatures as Samba makes them."""
+
+    def sealed_response_is_signed(self, request: Request) -> bool:
+        """The response to a request that was sealed and signed is both as well."""
+        return request.is_encrypted and request.header.has(HeaderFlags.SIGNED)
 
 
 class SambaSessionPolicy(SessionPolicy):

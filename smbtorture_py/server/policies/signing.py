@@ -20,10 +20,19 @@ class SigningPolicy:
         """SUCCESS, or what a NEGOTIATE with SMB2_FLAGS_SIGNED fails with (3.3.5.2.4)."""
         return Status.INVALID_PARAMETER if request.header.has(HeaderFlags.SIGNED) else Status.SUCCESS
 
+    def decryption_is_enough(self, request: Request) -> bool:
+        """Whether what was sealed needs no signature, and is not looked at for one (3.3.5.2.4)."""
+        del request
+        return True
+
     def must_verify(self, request: Request) -> bool:
-        """Whether the signature of this request is looked at: it claims one and was not sealed
-        (3.3.5.2.4)."""
-        return request.header.has(HeaderFlags.SIGNED) and not request.is_encrypted
+        """Whether the signature of this request is looked at: it claims one (3.3.5.2.4)."""
+        return request.header.has(HeaderFlags.SIGNED)
+
+    def sealed_response_is_signed(self, request: Request) -> bool:
+        """Whether a response that is sealed is signed inside: its Signature is zero (3.3.4.1.1)."""
+        del request
+        return False
 
     def signing_session(self, request: Request) -> Session | None:
         """The session a signed request belongs to: of this connection, a bind's of the whole server

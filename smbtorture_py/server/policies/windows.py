@@ -10,6 +10,7 @@ from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.status import Status
 
@@ -118,7 +119,22 @@ class WindowsCompoundPolicy(CompoundPolicy):
 class WindowsEncryptionPolicy(EncryptionPolicy):
     """Encryption as Windows does."""
 
-    def session_id_must_match(self, connection: Connection) -> bool:
+    def first_id_ends_connection(self, session_id: int, sealed_session_id: int) -> bool:
         """The SessionId inside a sealed message is not compared with the TRANSFORM_HEADER's."""
-        del connection
+        del session_id, sealed_session_id
         return False
+
+    def later_id_ends_connection(self, session_id: int, sealed_session_id: int) -> bool:
+        """Nor are those of later requests."""
+        del session_id, sealed_session_id
+        return False
+
+    def unauthenticated_ends_connection(self, session: Session) -> bool:
+        """Sealed requests of guests and anonymous sessions are served (note 259)."""
+        del session
+        return False
+
+    def session_gets_keys(self, connection: Connection, session: Session) -> bool:
+        """Every session gets encryption keys; that of nobody from a session key of zeros."""
+        del session
+        return connection.is_3x and Capabilities.ENCRYPTION in connection.server_capabilities
