@@ -23,7 +23,7 @@ from smbtorture_py.wire.write import WriteRequest
 from suites.bind.protections import SEALED
 from suites.encryption.places import collect, plain_header, sealed_header
 from suites.signing import changes
-from suites.signing.commands import COMMANDS, missing_file, place, watch
+from suites.signing.commands import COMMANDS, held_up, missing_file, place, watch
 from suites.signing.test_signing_responses import ENDING
 
 DATA = b"what is sent encrypted"
@@ -139,23 +139,36 @@ def test_requests_that_are_refused_early_are_answered_encrypted(lab: Lab, tree_i
     "encryption.asynchronous",
     requirements=["SMB2-3.3.4.1.4-01"],
     needs=[SMB3, ENCRYPTION],
-    variants=[{**way, "cancel": cancel} for way in SEALED for cancel in ("encrypted", "signed", "none")],
+    variants=[{**way, "cancel": cancel} for way in SEALED for cancel in ("encrypted", "signed")],
 )
-def test_interim_and_final_responses_are_encrypted(lab: Lab, cancel: str) -> None:
-    """The interim response to an encrypted request is encrypted for its session, and so is the final one."""
+def test_interim_responses_and_cancelled_ones_are_encrypted(lab: Lab, cancel: str) -> None:
+    """The interim response to an encrypted request is encrypted for its session, and so is the one after a
+    CANCEL.
+    """
     session = lab.logon()
     headers = collect(session.connection)
-    at = place(session)
-    answer = watch(at, encrypt=True)
+    answer = watch(place(session), encrypt=True)
     interim = answer.interim_protection
     check.that(answer, "interim response", interim, specification=Protection.ENCRYPTED)
     check.that(answer, "its SessionId", headers[-1].session_id, specification=session.session_id)
-    if cancel == "none":
-        at.tree.open(f"{at.directory.core.file_name}\\new").close().required()
-        check(answer.wait(), specification=Status.SUCCESS)
-    else:
-        answer.cancel(encrypted=cancel == "encrypted", signed=cancel == "signed")
-        check(answer.wait(), specification=Status.CANCELLED)
+    answer.cancel(encrypted=cancel == "encrypted", signed=cancel == "signed")
+    check(answer.wait(), specification=Status.CANCELLED)
+    check.protection(answer, specification=Protection.ENCRYPTED)
+    check.alive(session)
+
+
+@case(
+    "encryption.asynchronous-event",
+    requirements=["SMB2-3.3.4.1.4-01"],
+    needs=[SMB3, ENCRYPTION],
+    variants=SEALED,
+)
+def test_late_responses_are_encrypted(lab: Lab) -> None:
+    """The response to an encrypted LOCK that another lock held up is encrypted, once it comes."""
+    session = lab.logon()
+    answer, holder = held_up(place(session), encrypt=True)
+    holder.unlock().required()
+    check(answer.wait(), specification=Status.SUCCESS)
     check.protection(answer, specification=Protection.ENCRYPTED)
     check.alive(session)
 

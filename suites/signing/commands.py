@@ -145,3 +145,13 @@ def watch(at: Place, **how: Unpack[Sending]) -> Answer:
     answer = at.directory.change_notify(CompletionFilter.FILE_NAME, **how)
     answer.wait_pending()
     return answer
+
+
+def held_up(at: Place, **how: Unpack[Sending]) -> tuple[Answer, LabOpen]:
+    """LOCK of a byte that another open has locked, which stays pending: returns its answer and that open."""
+    holder = at.tree.open(at.file.core.file_name)
+    holder.lock().required()
+    how["wait"] = False
+    answer = at.file.lock(fail_immediately=False, **how)
+    answer.wait_pending()
+    return answer, holder

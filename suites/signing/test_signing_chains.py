@@ -19,7 +19,7 @@ from smbtorture_py.wire.read import ReadRequest
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.write import WriteRequest
 from suites.signing import changes
-from suites.signing.commands import missing_file, place, watch
+from suites.signing.commands import held_up, missing_file, place, watch
 from suites.signing.test_signing_verification import GMAC
 from suites.signing.ways import EVERY_WAY
 
@@ -146,11 +146,10 @@ def test_only_the_final_response_is_signed(lab: Lab) -> None:
     variants=EVERY_WAY,
 )
 def test_a_late_response_is_signed(lab: Lab) -> None:
-    """The response to a signed CHANGE_NOTIFY that something has happened is signed like others."""
+    """The response to a signed LOCK that another lock held up is signed like others, once it comes."""
     session = lab.logon()
-    at = place(session)
-    answer = watch(at, sign=True)
-    at.tree.open(f"{at.directory.core.file_name}\\new").close().required()
+    answer, holder = held_up(place(session), sign=True)
+    holder.unlock().required()
     check(answer.wait(), specification=Status.SUCCESS)
     check.protection(answer, specification=Protection.SIGNED)
     check.alive(session)
