@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server import processing, sending
+from smbtorture_py.server import processing, sending, verification
 from smbtorture_py.server.request import PENDING, Reply, Request
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.status import Status
@@ -52,7 +52,12 @@ class Chain:
 
     def _process(self, request: Request, now: float) -> None:
         self.current, self.early_reply = request, None
-        outcome = self._inherit(request) or processing.process(request, now)
+        refused = self._inherit(request)
+        if refused is None:
+            outcome = processing.process(request, now)
+        else:
+            # The signature comes before the chain (3.3.5.2.4), and says how the refusal is signed.
+            outcome = verification.verify_signature(request, now) or refused
         self.current = None
         if outcome is PENDING and self.early_reply is not None:
             outcome = self.early_reply

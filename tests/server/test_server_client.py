@@ -12,19 +12,23 @@ import pytest
 from server_peer import ALICE, GUID, NOW, make_server
 
 from smbtorture_py.client.config import ClientConfig
-from smbtorture_py.client.connection import Connection
+from smbtorture_py.client.connection import Connection, Submission
 from smbtorture_py.client.exchange import Procedure
 from smbtorture_py.client.fsctl import query_network_interfaces, validate_negotiate
 from smbtorture_py.client.logon import bind, reauthenticate, session_setup
 from smbtorture_py.client.negotiate import NegotiateOffer, negotiate
 from smbtorture_py.client.tree import tree_connect
 from smbtorture_py.net.entropy import seeded
-from smbtorture_py.server.config import Encryption, NetworkInterface
+from smbtorture_py.server.config import Encryption, NetworkInterface, ShareConfig
 from smbtorture_py.server.server import Server
-from smbtorture_py.wire.codec import Buffer
+from smbtorture_py.storage.memory import MemoryStorage
+from smbtorture_py.wire.codec import FILE_ID_ANY, Buffer
+from smbtorture_py.wire.create import CreateDisposition, CreateRequest
+from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.framing import Closed
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbtorture_py.wire.query_info import QueryInfoRequest
 from smbtorture_py.wire.status import Status
 
 T = TypeVar("T")
@@ -137,4 +141,31 @@ def test_every_cipher_and_algorithm_over_two_channels(cipher: Cipher, algorithm:
             pair.run(tree_connect(session, "data", connection=connection, encrypt=True)).status
             == Status.SUCCESS
         )
+    pair.assert_clean()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_members_of_a_chain_that_inherit_a_failure_are_signed_too(dialect: Dialect) -> None:
+    pair = Pair(make_server(shares=[ShareConfig("data", storage=MemoryStorage(to_filetime(NOW)))]))
+    client = pair.connect()
+    pair.run(negotiate(client, NegotiateOffer(dialects=(dialect,))))
+    session = pair.run(session_setup(client, ALICE)).session
+    assert session is not None
+    tree = pair.run(tree_connect(session, "data")).tree
+    chain = client.submit_compound(
+        [
+            Submission(
+                body=CreateRequest(name="missing", create_disposition=CreateDisposition.OPEN),
+                session=session, tree=tree, sign=True,
+            ),
+            Submission(body=QueryInfoRequest(file_id=FILE_ID_ANY), session=session, tree=tree, sign=True),
+        ],
+        related=True,
+    )  # fmt: skip
+
+    def wait() -> Procedure[None]:
+        yield chain[-1]
+
+    pair.run(wait())
+    assert [exchange.status for exchange in chain] == [Status.OBJECT_NAME_NOT_FOUND] * 2
     pair.assert_clean()
