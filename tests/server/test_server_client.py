@@ -23,7 +23,7 @@ from smbtorture_py.server.config import Encryption, NetworkInterface, ShareConfi
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.memory import MemoryStorage
 from smbtorture_py.wire.codec import FILE_ID_ANY, Buffer
-from smbtorture_py.wire.create import CreateDisposition, CreateRequest
+from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateRequest
 from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.framing import Closed
 from smbtorture_py.wire.negotiate import Dialect
@@ -155,7 +155,11 @@ def test_members_of_a_chain_that_inherit_a_failure_are_signed_too(dialect: Diale
     chain = client.submit_compound(
         [
             Submission(
-                body=CreateRequest(name="missing", create_disposition=CreateDisposition.OPEN),
+                body=CreateRequest(
+                    name="missing",
+                    desired_access=AccessMask.GENERIC_READ,
+                    create_disposition=CreateDisposition.OPEN,
+                ),
                 session=session, tree=tree, sign=True,
             ),
             Submission(body=QueryInfoRequest(file_id=FILE_ID_ANY), session=session, tree=tree, sign=True),
