@@ -46,6 +46,7 @@ def test_an_encrypted_share_is_used_encrypted(lab: Lab) -> None:
     file = connected.tree.open()
     check(file.write(DATA), specification=Status.SUCCESS)
     read = file.read()
+    check(read, specification=Status.SUCCESS)
     check.protection(read, specification=Protection.ENCRYPTED)
     check.that(read, "the data read", read.data, specification=DATA)
     check.alive(session)

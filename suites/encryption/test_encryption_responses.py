@@ -28,6 +28,7 @@ from suites.signing.test_signing_responses import ENDING
 
 DATA = b"what is sent encrypted"
 MANY = 20
+LONG_KEYS = (Cipher.AES_256_CCM, Cipher.AES_256_GCM)
 CCM = (Cipher.AES_128_CCM, Cipher.AES_256_CCM)
 
 
@@ -58,7 +59,8 @@ def test_every_cipher_encrypts_messages_of_any_size(lab: Lab, size: int) -> None
     """Data of any size is written and read encrypted with the negotiated cipher."""
     session = lab.logon()
     file, data = session.tree().open(), lab.entropy(size)
-    check(file.write(data, encrypt=True), specification=Status.SUCCESS)
+    keys = "SMB2-3.3.5.5.3-25" if session.connection.core.cipher in LONG_KEYS else "SMB2-3.3.5.5.3-24"
+    check(file.write(data, encrypt=True), requirement=keys, specification=Status.SUCCESS)
     read = file.read(length=size, encrypt=True)
     check(read, specification=Status.SUCCESS)
     check.protection(read, specification=Protection.ENCRYPTED)
@@ -80,6 +82,7 @@ def test_the_longest_message_may_be_encrypted(lab: Lab) -> None:
     file, data = session.tree().open(), lab.entropy(1024) * (size // 1024)
     check(file.write(data, encrypt=True), specification=Status.SUCCESS)
     read = file.read(length=len(data), encrypt=True)
+    check(read, specification=Status.SUCCESS)
     check.protection(read, specification=Protection.ENCRYPTED)
     check.that(read, "all data came back", read.data == data, specification=True)
     check.alive(session)
@@ -96,8 +99,10 @@ def test_encrypted_and_plain_requests_may_alternate(lab: Lab) -> None:
     session = lab.logon()
     for _ in range(2):
         answer = session.send(EchoRequest(), encrypt=True)
+        check(answer, specification=Status.SUCCESS)
         check.protection(answer, specification=Protection.ENCRYPTED)
         answer = session.send(EchoRequest(), encrypt=False, sign=True)
+        check(answer, specification=Status.SUCCESS)
         check.protection(answer, requirement="SMB2-3.3.4.1.1-02", specification=Protection.SIGNED)
         check(session.send(EchoRequest(), encrypt=False, sign=False), specification=Status.SUCCESS)
     check.alive(session)
@@ -294,6 +299,7 @@ def test_all_channels_share_the_keys(lab: Lab) -> None:
         data = DATA + bytes([number])
         check(file.write(data, on=channel, encrypt=True), specification=Status.SUCCESS)
         read = file.read(on=channels[number - 1], encrypt=True)
+        check(read, specification=Status.SUCCESS)
         check.protection(read, requirement="SMB2-3.3.4.1.4-01", specification=Protection.ENCRYPTED)
         check.that(read, "the data read", read.data, specification=data)
     check.alive(session)

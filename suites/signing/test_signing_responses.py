@@ -39,6 +39,7 @@ def test_every_algorithm_signs_messages_of_any_size(lab: Lab, size: int) -> None
     check(written, specification=Status.SUCCESS)
     check.protection(written, specification=Protection.SIGNED)
     read = file.read(length=size, sign=True)
+    check(read, specification=Status.SUCCESS)
     check.protection(read, specification=Protection.SIGNED)
     check.that(read, "the data read", read.data, specification=data)
     check.alive(session)
