@@ -133,7 +133,7 @@ def test_only_counted_dialects_are_offered(lab: Lab) -> None:
     check.field(answer, "dialect_revision", specification=Dialect.SMB_2_0_2)
 
 
-@case("negotiate.many-dialects", requirements=["SMB2-2.2.3-07"])
+@case("negotiate.many-dialects", requirements=["SMB2-2.2.3-07"], needs=[SMB2_1])
 def test_many_dialects_are_looked_through(lab: Lab) -> None:
     """A list of more than 64 dialects has no limit in the text; the common one stands at its end."""
     unknown = [UNKNOWN] * (MORE_THAN_WINDOWS_TAKES - 1)
