@@ -232,6 +232,11 @@ class Lab:
             raise Blocked("nobody can change the target while it runs")
         return self.target.administration
 
+    def declared(self, capability: Capability) -> None:
+        """Go on only where the target declares a capability; elsewhere the case is not applicable."""
+        if capability not in self.target.capabilities:
+            raise NotApplicable(f"the target does not declare {capability}")
+
     @property
     def control(self) -> Control:
         """What can be done to the server's machine (stop, start, restart, addresses), by a case that says

@@ -1,0 +1,266 @@
+"""What a server shows of its capabilities with ordinary requests: for probes, and for cases about what is
+declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from smbtorture_py.client.session import Session
+from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession, Offering
+from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
+from smbtorture_py.conformance.stops import CaseStop
+from smbtorture_py.conformance.target import ShareRole
+from smbtorture_py.net.core import Unreachable
+from smbtorture_py.net.faults import FaultKind, FaultUnavailable
+from smbtorture_py.wire.create import CreateResponse, OplockLevel
+from smbtorture_py.wire.create_contexts import DurableHandleRequest, DurableHandleResponse
+from smbtorture_py.wire.fscc.file_system_information import FileFsAttributeInformation
+from smbtorture_py.wire.fscc.information_class import FileSystemAttributes, FsInformationClass, InfoType
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
+from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyRequest
+from smbtorture_py.wire.negotiate import Capabilities, Dialect, NegotiateResponse, SecurityMode
+from smbtorture_py.wire.negotiate_contexts import (
+    Cipher,
+    CompressionAlgorithm,
+    CompressionCapabilities,
+    SigningAlgorithm,
+    find,
+)
+from smbtorture_py.wire.smb1 import DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD, Smb1NegotiateRequest
+from smbtorture_py.wire.status import Status
+from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, TreeConnectResponse
+
+_BY_FLAG: Final = {
+    Capabilities.DFS: Capability.DFS,
+    Capabilities.LEASING: Capability.LEASING,
+    Capabilities.LARGE_MTU: Capability.LARGE_MTU,
+    Capabilities.MULTI_CHANNEL: Capability.MULTI_CHANNEL,
+    Capabilities.PERSISTENT_HANDLES: Capability.PERSISTENT_HANDLES,
+    Capabilities.DIRECTORY_LEASING: Capability.DIRECTORY_LEASING,
+    Capabilities.ENCRYPTION: Capability.ENCRYPTION,
+    Capabilities.NOTIFICATIONS: Capability.NOTIFICATIONS,
+}
+
+
+RESILIENCY_TIMEOUT: Final = 1000
+"""Milliseconds."""
+
+
+@dataclass(slots=True, frozen=True)
+class Look:
+    """One way to look at a server, and the capabilities that can be seen that way."""
+
+    sees: frozenset[Capability]
+    look: Callable[[Lab], set[Capability]]
+
+    def shown(self, lab: Lab) -> set[Capability]:
+        """Return what the server shows; what it refuses is not shown."""
+        try:
+            return self.look(lab) & self.sees
+        except (CaseStop, Unreachable):
+            return set()
+
+
+def look_for(capability: Capability) -> Look:
+    """Return the way to see a capability; raises KeyError for one that cannot be seen."""
+    for look in LOOKS:
+        if capability in look.sees:
+            return look
+    raise KeyError(capability)
+
+
+def _of_dialects(lab: Lab) -> set[Capability]:
+    """Return which dialects are there, and the flags of each."""
+    capabilities: set[Capability] = set()
+    for dialect in Dialect:
+        if dialect in BY_DIALECT and (one := _negotiated(lab, {"dialect": dialect})) is not None:
+            capabilities |= BY_DIALECT[dialect].any_of
+            flags = one.core.server_capabilities
+            capabilities |= {capability for flag, capability in _BY_FLAG.items() if flags & flag}
+            required = one.core.server_security_mode & SecurityMode.SIGNING_REQUIRED
+            capabilities.add(Capability.SIGNING_REQUIRED if required else Capability.SIGNING_OPTIONAL)
+    return capabilities
+
+
+def _of_smb1(lab: Lab) -> set[Capability]:
+    """Return whether the server takes an SMB_COM_NEGOTIATE that offers SMB2."""
+    request = Smb1NegotiateRequest(dialects=[DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD])
+    answer = lab.open_connection(0).smb1_negotiate(request)
+    return {Capability.SMB1_NEGOTIATE} if answer.actual is Status.SUCCESS else set()
+
+
+def _of_machine(lab: Lab) -> set[Capability]:
+    """Return what the way to the server allows."""
+    capabilities = {Capability.SECOND_ADDRESS} if len(lab.addresses) > 1 else set()
+    with suppress(FaultUnavailable):
+        lab.connect().faults.require(FaultKind.BLACKHOLE)
+        capabilities.add(Capability.BLACKHOLE)
+    return capabilities
+
+
+def _negotiated(lab: Lab, offering: Offering) -> LabConnection | None:
+    connection = lab.open_connection(0)
+    answer = connection.negotiate(**offering)
+    return connection if answer.actual is Status.SUCCESS and connection.dialect else None
+
+
+def _of_contexts(lab: Lab) -> set[Capability]:
+    """Return what the negotiate contexts of 3.1.1 show."""
+    capabilities: set[Capability] = set()
+    for cipher in Cipher:
+        if cipher in BY_CIPHER:
+            one = _negotiated(lab, {"dialect": Dialect.SMB_3_1_1, "cipher": cipher})
+            if one is not None and one.core.cipher_id == cipher:
+                capabilities |= BY_CIPHER[cipher].any_of | {Capability.ENCRYPTION}
+    for algorithm in (SigningAlgorithm.AES_CMAC, SigningAlgorithm.AES_GMAC):
+        one = _negotiated(lab, {"dialect": Dialect.SMB_3_1_1, "signing_algorithm": algorithm})
+        if one is not None and one.core.signing_algorithm_id == algorithm:
+            capabilities.add(Capability.SIGNING_CAPABILITIES)
+            if algorithm is SigningAlgorithm.AES_GMAC:
+                capabilities.add(Capability.AES_GMAC)
+    context = CompressionCapabilities([CompressionAlgorithm.LZ77]).envelope()
+    answer = lab.open_connection(0).negotiate(dialect=Dialect.SMB_3_1_1, extra_contexts=[context])
+    if answer.actual is Status.SUCCESS:
+        envelopes = answer.body(NegotiateResponse).negotiate_contexts
+        chosen = find(envelopes, CompressionCapabilities, [])
+        if chosen is not None and any(chosen.compression_algorithms):
+            capabilities.add(Capability.COMPRESSION)
+    return capabilities
+
+
+def _of_users(lab: Lab) -> set[Capability]:
+    """Return who may log on besides the first user."""
+    tries: dict[Capability, Callable[[], Session]] = {
+        Capability.SECOND_USER: lambda: lab.logon(lab.second_user).core,
+        Capability.GUEST: lambda: lab.logon(lab.guest, guest=True).core,
+        Capability.ANONYMOUS: lambda: lab.logon(anonymous=True).core,
+    }
+    capabilities: set[Capability] = set()
+    for capability, log_on in tries.items():
+        with suppress(CaseStop, Unreachable):
+            session = log_on()
+            fits = {Capability.GUEST: session.is_guest, Capability.ANONYMOUS: session.is_anonymous}
+            if fits.get(capability, True):
+                capabilities.add(capability)
+    with suppress(CaseStop, Unreachable):
+        if lab.logon().core.encrypt_data:
+            capabilities.add(Capability.ENCRYPTED_SESSIONS)
+    return capabilities
+
+
+def _of_shares(lab: Lab) -> set[Capability]:
+    """Return which of the declared shares play their role, as far as TREE_CONNECT shows it."""
+    session = lab.logon()
+    capabilities: set[Capability] = set()
+    for role, name in lab.target.shares.items():
+        answer = session.tree_connect(name)
+        connected = answer.actual is Status.SUCCESS
+        body = answer.body(TreeConnectResponse) if connected else None
+        shown = {
+            ShareRole.ENCRYPTED: body is not None and bool(body.share_flags & ShareFlags.ENCRYPT_DATA),
+            ShareRole.CONTINUOUSLY_AVAILABLE: body is not None
+            and bool(body.capabilities & ShareCapabilities.CONTINUOUS_AVAILABILITY),
+            ShareRole.READ_ONLY: connected and _refuses_files(lab, session, name),
+            ShareRole.FORBIDDEN: not connected or _refuses_files(lab, session, name),
+        }
+        if shown.get(role, False):
+            capabilities.add(Capability(f"{role.value}-share"))
+    return capabilities
+
+
+def _refuses_files(lab: Lab, session: LabSession, share: str) -> bool:
+    """Tell whether nobody can make a file on a share."""
+    return session.tree(share).create(lab.name("probe")).actual is not Status.SUCCESS
+
+
+def _of_files(lab: Lab) -> set[Capability]:
+    """Return what a file on the plain share shows."""
+    tree = lab.logon().tree()
+    file = tree.open()
+    capabilities: set[Capability] = set()
+    answer = file.query_info(InfoType.FILESYSTEM, FsInformationClass.FILE_FS_ATTRIBUTE_INFORMATION)
+    if answer.actual is Status.SUCCESS:
+        volume = FileFsAttributeInformation.decode(answer.data, [])
+        flags = volume.file_system_attributes
+        if flags & FileSystemAttributes.NAMED_STREAMS:
+            capabilities.add(Capability.NAMED_STREAMS)
+        if flags & FileSystemAttributes.SUPPORTS_SPARSE_FILES:
+            capabilities.add(Capability.SPARSE_FILES)
+    if file.ioctl(FsctlCode.SRV_REQUEST_RESUME_KEY).actual is Status.SUCCESS:
+        capabilities.add(Capability.COPYCHUNK)
+    resiliency = NetworkResiliencyRequest(timeout=RESILIENCY_TIMEOUT).encode()
+    if file.ioctl(FsctlCode.LMR_REQUEST_RESILIENCY, resiliency).actual is Status.SUCCESS:
+        capabilities.add(Capability.RESILIENCY)
+    durable = tree.create(
+        requested_oplock_level=OplockLevel.BATCH, contexts=[DurableHandleRequest().envelope()]
+    )
+    if durable.actual is Status.SUCCESS:
+        contexts = durable.body(CreateResponse).contexts
+        if any(context.name == DurableHandleResponse.NAME for context in contexts):
+            capabilities.add(Capability.DURABLE_HANDLES)
+    return capabilities
+
+
+_DIALECTS: Final = frozenset(capability for need in BY_DIALECT.values() for capability in need.any_of)
+_CIPHERS: Final = frozenset(capability for need in BY_CIPHER.values() for capability in need.any_of)
+
+LOOKS: Final = (
+    Look(
+        _DIALECTS | frozenset(_BY_FLAG.values()) | {Capability.SIGNING_REQUIRED, Capability.SIGNING_OPTIONAL},
+        _of_dialects,
+    ),
+    Look(
+        _CIPHERS
+        | {
+            Capability.ENCRYPTION,
+            Capability.SIGNING_CAPABILITIES,
+            Capability.AES_GMAC,
+            Capability.COMPRESSION,
+        },
+        _of_contexts,
+    ),
+    Look(frozenset({Capability.SMB1_NEGOTIATE}), _of_smb1),
+    Look(
+        frozenset(
+            {
+                Capability.SECOND_USER,
+                Capability.GUEST,
+                Capability.ANONYMOUS,
+                Capability.ENCRYPTED_SESSIONS,
+            }
+        ),
+        _of_users,
+    ),
+    Look(
+        frozenset(
+            {
+                Capability.ENCRYPTED_SHARE,
+                Capability.READ_ONLY_SHARE,
+                Capability.FORBIDDEN_SHARE,
+                Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+            }
+        ),
+        _of_shares,
+    ),
+    Look(
+        frozenset(
+            {
+                Capability.NAMED_STREAMS,
+                Capability.SPARSE_FILES,
+                Capability.COPYCHUNK,
+                Capability.RESILIENCY,
+                Capability.DURABLE_HANDLES,
+            }
+        ),
+        _of_files,
+    ),
+    Look(frozenset({Capability.SECOND_ADDRESS, Capability.BLACKHOLE}), _of_machine),
+)
+"""Every way to look."""
+
+SHOWABLE: Final = tuple(one for one in Capability if any(one in look.sees for look in LOOKS))
+"""Every capability that can be seen."""

@@ -1,0 +1,1 @@
+"""What the entry in targets.yaml declares, held against what the server shows."""
