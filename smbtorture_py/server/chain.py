@@ -51,6 +51,13 @@ class Chain:
         self._flush(now)
 
     def _process(self, request: Request, now: float) -> None:
+        message = self.connection.server.policies.message
+        if not message.command_exists(request.header.command):
+            # One that did not end the connection (3.3.5.2.6); nothing can follow from it.
+            status = message.unknown_command_status()
+            self.fail_rest = status if self.is_related else self.fail_rest
+            self._answer(request, Reply(status))
+            return
         self.current, self.early_reply = request, None
         refused = self._inherit(request)
         if refused is None:

@@ -133,10 +133,10 @@ def _make_chain(
             return None
         if policies.message.request_length_ends_connection(connection, header, len(raw)):
             return None
-        if not policies.message.command_exists(header.command):
-            if policies.message.unknown_command_ends_connection(connection):
-                return None
-            chain.fail_rest = policies.message.unknown_command_status()
+        if not policies.message.command_exists(
+            header.command
+        ) and policies.message.unknown_command_ends_connection(connection):
+            return None
         if policies.message.must_negotiate_first(connection, header.command):
             return None
         request = _make_request(connection, chain, message, raw, sealed_session_id, now)
