@@ -71,12 +71,45 @@ def _lines(records: RunRecords) -> Iterator[str]:
         yield f"| {area} | {planned[area]} | {cells} | {missing[area] or ''} |"
     cells = " | ".join(str(totals[outcome] or "") for outcome in outcomes)
     yield f"| **all** | {len(records.cases)} | {cells} | {len(records.missing) or ''} |"
+    if records.end is not None and records.end.problems:
+        yield ""
+        yield "## Wrong with the run as a whole"
+        yield ""
+        yield from (f"- {problem}" for problem in records.end.problems)
+    yield from _capabilities(records)
     listed = notable(records)
     if listed:
         yield ""
         yield "## Not plainly fine"
         for result in listed:
             yield from _entry(result)
+
+
+def unsupported(records: RunRecords) -> dict[str, int]:
+    """Return what the target neither declares nor shows (or does not declare), with the number of variants
+    that were therefore left out, by name.
+    """
+    left_out: Counter[str] = Counter()
+    for result in records.final.values():
+        if result.outcome is Outcome.NOT_APPLICABLE:
+            left_out.update(result.lacking or (result.reason,))
+    return dict(sorted(left_out.items()))
+
+
+def _capabilities(records: RunRecords) -> Iterator[str]:
+    run = records.run
+    missing = unsupported(records)
+    if missing:
+        yield ""
+        yield "## Unsupported"
+        yield ""
+        yield "What the target does not have, with the variants that were left out:"
+        yield ""
+        yield from (f"- {name}: {number}" for name, number in missing.items())
+    undeclared = sorted(set(run.shown) - set(run.capabilities))
+    if undeclared:
+        yield ""
+        yield f"Shown and not declared, so not tested: {', '.join(undeclared)}."
 
 
 def _entry(result: ResultRecord) -> Iterator[str]:

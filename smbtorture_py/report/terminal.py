@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from smbtorture_py.report.summary import by_area, shown_outcomes
+from smbtorture_py.report.summary import by_area, shown_outcomes, unsupported
 from smbtorture_py.results.records import RunRecords
 
 
@@ -30,4 +30,7 @@ def print_summary(records: RunRecords, path: Path, write: Callable[[str], None])
     write(f"{'all':<{margin}}  {cells}")
     if records.missing:
         write(f"missing: {len(records.missing)} planned variants have no result")
+    missing = unsupported(records)
+    if missing:
+        write(f"unsupported: {', '.join(missing)}")
     write(f"records: {path}")

@@ -20,6 +20,7 @@ from smbtorture_py.net.core import Address
 from smbtorture_py.results.located_yaml import ConfigurationError, LocatedDocument, Problem, load
 from smbtorture_py.wire.negotiate import Dialect
 
+TARGETS_FILE: Final = "targets.yaml"
 DEFAULT_PORT: Final = 445
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -357,9 +358,12 @@ class Selected:
 
 
 def find_targets_file(folder: Path) -> Path:
-    """Return `targets.yaml` of the folder, else the one that comes with the package."""
-    own = folder / "targets.yaml"
-    return own if own.is_file() else Path(__file__).with_name("targets.yaml")
+    """Return `targets.yaml` of the folder, else the one that comes with us: in the package where it is
+    installed, at the top level in a checkout.
+    """
+    here = Path(__file__)
+    places = (folder / TARGETS_FILE, here.with_name(TARGETS_FILE), here.parents[2] / TARGETS_FILE)
+    return next((path for path in places if path.is_file()), places[-1])
 
 
 def select(name: str, path: Path) -> Selected:
