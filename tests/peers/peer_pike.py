@@ -13,6 +13,7 @@ from typing import Final
 from peer_server import SHARE, Served
 from peer_smbtorture import TortureResult, TortureRun
 
+LAUNCHER: Final = Path(__file__).parent / "pike_on_port.py"
 _TEST: Final = re.compile(r"^(test_\w+) \((pike\.test\.[\w.]+)\)(.*)$")
 _OUTCOMES: Final = {"ok": "pass", "FAIL": "fail", "ERROR": "error"}
 _OUTCOME: Final = re.compile(r"\.\.\. (?:.*?)(ok|FAIL|ERROR|skipped .*|expected failure)$")
@@ -50,17 +51,17 @@ def parse(module: str, text: str) -> TortureRun:
     return TortureRun(module, tuple(results), running, text)
 
 
-def run(served: Served, module: str, folder: Path, timeout: float) -> TortureRun:
-    """Run `pike.test.MODULE` against the server's share."""
+def run(served: Served, module: str, folder: Path, timeout: float, *, signed: bool) -> TortureRun:
+    """Run `pike.test.MODULE` against the server's share; after `timeout` seconds it is cut off."""
     environment = {
         **os.environ,
         "PIKE_SERVER": served.hosts[0],
         "PIKE_PORT": str(served.port),
         "PIKE_SHARE": SHARE,
+        "PIKE_SIGN": "yes" if signed else "no",
         "PIKE_CREDS": f"WORKGROUP\\{served.user}%{served.password}",
-        "PIKE_SIGN": "yes",
     }
-    command = [sys.executable, "-W", "ignore", "-m", "unittest", "-v", f"pike.test.{module}"]
+    command = [sys.executable, "-W", "ignore", str(LAUNCHER), str(served.port), f"pike.test.{module}"]
     try:
         done = subprocess.run(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

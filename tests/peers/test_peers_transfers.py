@@ -22,7 +22,7 @@ IN_SLICE = (
     "smbprotocol-3.1.1-encrypted-AES-128-GCM",
     "impacket-3.0.2-encrypted",
 )
-"""What takes large files in the slice as well (impacket signs and seals 3.1.1 in Python: a minute and a half)."""
+"""What takes large files in the slice as well; impacket signs 3.1.1 in Python: a minute and a half."""
 
 
 def journeys() -> list[object]:

@@ -1,0 +1,41 @@
+"""pike's tests against the server: each passes, or there is a reason why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import peer_pike
+import peer_triage
+import pytest
+from peer_records import PeerRecord, Recorder
+from peer_server import Served
+
+TIMEOUT = 200
+QUICK = ("negotiate", "session", "multichannel", "encryption", "invalid_session", "tree", "echo")
+FULL = (
+    "acl", "changenotify", "compound", "copychunk", "credit", "invalid_tree", "ioctl", "lock", "oplock",
+    "query", "querydirectory", "queryondiskid", "readwrite", "reparse", "set",
+)  # fmt: skip
+SIGNED = ("negotiate", "session", "multichannel", "tree", "echo", "invalid_tree", "compound")
+"""Where pike is told to sign: in Python, so that it takes ten times as long."""
+
+
+@pytest.mark.parametrize("module", [*QUICK, *(pytest.param(one, marks=pytest.mark.full) for one in FULL)])
+def test_module_passes_but_for_what_is_known(
+    module: str, need: Callable[[str], None], recorder: Recorder, peer_folder: Path
+) -> None:
+    need("pike")
+    with Served(peer_folder) as served:
+        run = peer_pike.run(served, module, peer_folder, TIMEOUT, signed=module in SIGNED)
+    recorder.keep(f"pike.{module}.txt", run.text)
+    for result in run.results:
+        recorder.add(
+            PeerRecord(
+                peer="pike", version=peer_pike.version(), policy=served.policy, area=module,
+                name=result.name, outcome=result.outcome, reason=result.reason,
+            )
+        )  # fmt: skip
+    found = peer_triage.problems("pike", module, run.results)
+    assert not found, "\n".join(found)
+    assert run.results
