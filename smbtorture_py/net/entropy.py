@@ -15,6 +15,8 @@ T = TypeVar("T")
 SEED_BITS: Final = 63
 _BLOCK: Final = 32
 """Bytes of one HMAC-SHA256 output."""
+_STORE: Final = 8 * _BLOCK
+"""Bytes that decisions are drawn from before the next are fetched."""
 
 
 def fresh_seed() -> int:
@@ -61,18 +63,30 @@ def seeded(seed: int, *names: str) -> Entropy:
 class Choices:
     """Decisions drawn from an entropy stream."""
 
-    __slots__ = ("_entropy",)
+    __slots__ = ("_entropy", "_position", "_store")
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
+        self._store = b""
+        self._position = 0
 
     def fraction(self) -> float:
         """Return a number from 0 (included) to 1 (excluded), of 32 bits."""
-        return int.from_bytes(self._entropy(4), "big") / 2**32
+        return self._integer(4) / 2**32
 
     def below(self, limit: int) -> int:
         """Return an integer from 0 to `limit` - 1; a positive `limit` far below 2**64 keeps it even."""
-        return int.from_bytes(self._entropy(8), "big") % limit
+        return self._integer(8) % limit
+
+    def _integer(self, size: int) -> int:
+        """Take an integer of `size` bytes; the stream is fetched in larger pieces."""
+        end = self._position + size
+        if end > len(self._store):
+            self._store = self._store[self._position :] + self._entropy(_STORE)
+            self._position, end = 0, size
+        value = int.from_bytes(self._store[self._position : end], "big")
+        self._position = end
+        return value
 
     def one_of(self, items: Sequence[T]) -> T:
         """Return one of the items, which are not empty."""

@@ -396,8 +396,12 @@ class SimulatedWorld:
 
     def _step(self, deadline: float) -> bool:
         """Do the one thing that is due next; False when nothing is due by the deadline."""
-        service, due = self._next_tick()
         first = self._timers.next_due
+        service: Service | None = None
+        due: float | None = None
+        if first is None or first > self._now:
+            # Only where time is about to move can a service be due before the next event.
+            service, due = self._next_tick()
         if first is not None and (due is None or first <= due):
             event = self._timers.pop(deadline)
             if event is None:

@@ -103,7 +103,8 @@ class Header:
 
     def has(self, flags: HeaderFlags) -> bool:
         """Tell whether all of `flags` are set."""
-        return self.flags & flags == flags
+        wanted = int(flags)
+        return int(self.flags) & wanted == wanted
 
     def encode(self) -> bytes:
         """Encode into 64 bytes; NextCommand AUTO becomes 0 (a chain fills it in)."""
