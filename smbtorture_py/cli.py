@@ -23,6 +23,8 @@ from smbtorture_py import __version__
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.conformance.collection import collect
+from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.showing import SHOWABLE
 from smbtorture_py.conformance.target import Account
 from smbtorture_py.detection import judges_a_must, noticed_by
 from smbtorture_py.net.core import Address
@@ -34,7 +36,8 @@ from smbtorture_py.server.defects import DEFECTS
 from smbtorture_py.server.policies.products import POLICIES
 from smbtorture_py.serving import ServeOptions, ShareOption, serve
 from smbtorture_py.targets.errors import TargetError, TargetUnreachable
-from smbtorture_py.targets.model import find_targets_file, parse_address, select
+from smbtorture_py.targets.first_file import FirstTarget, first_file
+from smbtorture_py.targets.model import UserModel, find_targets_file, parse_address, select
 from smbtorture_py.targets.probe import Probe, probe
 from smbtorture_py.targets.start import start
 from smbtorture_py.wire.negotiate import Dialect
@@ -327,7 +330,7 @@ def _show_matrix(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_plainly
 def probe_command(target: str, as_json: bool) -> None:
-    """Show what TARGET really offers."""
+    """Show what TARGET really offers beside what was declared."""
     started = start(select(target, find_targets_file(Path.cwd())), 0, os.environ)
     try:
         found = started.probe
@@ -339,18 +342,88 @@ def probe_command(target: str, as_json: bool) -> None:
             "target": described.name,
             "product": described.product,
             "version": described.version,
+            "configuration": described.configuration,
             "addresses": [str(address) for address in described.addresses],
-            "declared": sorted(described.capabilities),
+            "declared": sorted(started.declared),
         }
     finally:
         started.stop()
     if as_json:
         click.echo(json.dumps(document, indent=1))
         return
+    console = Console()
     table = Table("what", "value", title=f"{described.name}: {described.product} {described.version}")
     for key, value in document.items():
-        table.add_row(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-    Console().print(table)
+        if key not in ("capabilities", "declared"):
+            table.add_row(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    console.print(table)
+    console.print(_compared(started.declared, found.capabilities))
+
+
+def _compared(declared: frozenset[Capability], shown: frozenset[Capability]) -> Table:
+    """Return capability by capability what was declared and what was shown."""
+    table = Table("capability", "declared", "shown")
+    for capability in Capability:
+        if capability in declared or capability in SHOWABLE:
+            seen = "not asked" if capability not in SHOWABLE else "yes" if capability in shown else "no"
+            table.add_row(capability.value, "yes" if capability in declared else "", seen)
+    return table
+
+
+@main.command("init")
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option("--name", default="nas", show_default=True, help="The target's name.")
+@click.option("--user", required=True, metavar="NAME", help="A user who may log on.")
+@click.option("--password-env", required=True, metavar="VAR", help="Environment variable with the password.")
+@click.option("--second-user", metavar="NAME")
+@click.option("--second-password-env", metavar="VAR")
+@click.option("--domain", default="", metavar="NAME")
+@click.option("--share", default="", metavar="NAME", help="A share that both may write to.")
+@click.option("--product", default="unknown", show_default=True, help="Whose expectations apply.")
+@click.option("--version", "product_version", default="", help="The product's version.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("targets.yaml"), show_default=True)
+@_plainly
+def init_command(
+    addresses: tuple[str, ...],
+    name: str,
+    user: str,
+    password_env: str,
+    second_user: str | None,
+    second_password_env: str | None,
+    domain: str,
+    share: str,
+    product: str,
+    product_version: str,
+    output: Path,
+) -> None:
+    """Probe the server at ADDRESS... and write a first targets.yaml for it."""
+    if output.exists():
+        raise TargetError(f"{output} is there already")
+    if (second_user is None) != (second_password_env is None):
+        raise click.UsageError("--second-user and --second-password-env belong together")
+    for address in addresses:
+        try:
+            parse_address(address)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="ADDRESS") from None
+    second = None
+    if second_user is not None and second_password_env is not None:
+        second = UserModel(name=second_user, password_env=second_password_env, domain=domain)
+    text = first_file(
+        FirstTarget(
+            name=name,
+            addresses=addresses,
+            user=UserModel(name=user, password_env=password_env, domain=domain),
+            second_user=second,
+            share=share,
+            product=product,
+            version=product_version,
+        ),
+        os.environ,
+    )
+    output.write_text(text, encoding="utf-8")
+    select(name, output)
+    click.echo(f"{output} is written; `smbtorture-py run {name} --profile smoke` is a first run")
 
 
 @main.command("explain")
