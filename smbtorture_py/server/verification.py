@@ -33,6 +33,8 @@ def verify_signature(request: Request, now: float) -> Reply | None:
             return Reply(policy.session_not_found_status())
         key = policy.verification_key(request, session)
         if not key:
+            if policy.missing_key_ends_connection(request):
+                connection.disconnect(now)
             return Reply(policy.missing_key_status(request))
         if not policy.signature_is_right(request, key):
             if policy.bad_signature_ends_connection(request):

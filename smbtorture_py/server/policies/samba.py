@@ -16,6 +16,7 @@ from smbtorture_py.server.policies.windows import (
     signing_algorithm_mismatch,
 )
 from smbtorture_py.wire.header import Command, HeaderFlags
+from smbtorture_py.wire.negotiate import SecurityMode
 from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupFlags
 from smbtorture_py.wire.status import Status
 
@@ -121,6 +122,11 @@ class SambaEncryptionPolicy(WindowsEncryptionPolicy):
 class SambaSigningPolicy(WindowsSigningPolicy):
     """Signatures as Samba makes them."""
 
+    def missing_key_ends_connection(self, request: Request) -> bool:
+        """The refusal cannot be signed, which ends the connection."""
+        del request
+        return True
+
     def sealed_response_is_signed(self, request: Request) -> bool:
         """The response to a request that was sealed and signed is both as well."""
         return request.is_encrypted and request.header.has(HeaderFlags.SIGNED)
@@ -141,10 +147,14 @@ class SambaSessionPolicy(SessionPolicy):
     def signing_is_required(
         self, connection: Connection, session: Session, request: SessionSetupRequest
     ) -> bool:
-        """Only the first authentication of a session decides; binds and re-authentications change nothing."""
+        """SecurityMode of the first SESSION_SETUP or the configuration decides, and no NEGOTIATE, bind or
+        re-authentication."""
         if session.session_key:
             return session.signing_required
-        return super().signing_is_required(connection, session, request)
+        if session.is_guest or session.is_anonymous:
+            return False
+        required = SecurityMode.SIGNING_REQUIRED in SecurityMode(request.security_mode)
+        return required or connection.server.config.require_message_signing
 
     def echo_without_session_ends_connection(self, connection: Connection) -> bool:
         """Everybody gets an answer to ECHO."""

@@ -63,6 +63,11 @@ class SigningPolicy:
         del request
         return Status.NOT_SUPPORTED
 
+    def missing_key_ends_connection(self, request: Request) -> bool:
+        """Whether it also ends the connection: the text knows no such choice (3.3.5.2.4)."""
+        del request
+        return False
+
     def signature_is_right(self, request: Request, key: bytes) -> bool:
         """Verify the signature (3.1.5.1)."""
         algorithm = self.algorithm(request, request.session, key)
