@@ -5,10 +5,17 @@ from collections.abc import Callable
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.conformance.answer import Answer
-from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabOpen
-from smbtorture_py.conformance.needs import ADMINISTRATION, ENCRYPTED_SHARE, ENCRYPTION, MULTI_CHANNEL, SMB3
+from smbtorture_py.conformance.needs import (
+    ADMINISTRATION,
+    ENCRYPTED_SESSIONS,
+    ENCRYPTED_SHARE,
+    ENCRYPTION,
+    MULTI_CHANNEL,
+    SMB3,
+)
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.wire.cancel import CancelRequest
 from smbtorture_py.wire.change_notify import CompletionFilter
@@ -16,6 +23,7 @@ from smbtorture_py.wire.create import ShareAccess
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
 from smbtorture_py.wire.header import HeaderFlags
+from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
 from suites.bind.protections import DIALECTS, SEALED, SIGNED
 
@@ -291,6 +299,30 @@ def test_an_encrypted_share_is_so_on_every_channel(lab: Lab, number: int) -> Non
 
 
 @case(
+    "bind.encrypted-session",
+    requirements=["SMB2-3.3.5.5-38", "SMB2-3.3.5.5.3-39", "SMB2-3.3.5.2.9-07"],
+    needs=[SMB3, MULTI_CHANNEL, ENCRYPTED_SESSIONS],
+    disturbs=Disturbance.CONFIGURATION,
+    variants=SEALED,
+)
+def test_an_encrypted_session_stays_encrypted(lab: Lab) -> None:
+    """A bind to an encrypted session says nothing of encryption; on both channels plain requests are refused
+    as before.
+    """
+    lab.require_encryption()
+    session, connection = lab.logon(), lab.connect()
+    answer = connection.bind(session)
+    check(answer, specification=Status.SUCCESS)
+    check.field(answer, "session_flags", specification=SessionFlags.NONE)
+    tree = session.tree()
+    for channel in session.channels:
+        check(tree.create(on=channel), specification=Status.SUCCESS)
+        plain = tree.create(on=channel, encrypt=False, sign=True)
+        check(plain, requirement="SMB2-3.3.5.2.9-07", specification=Status.ACCESS_DENIED)
+    check.alive(session)
+
+
+@case(
     "bind.encrypted-bind",
     requirements=["SMB2-3.3.5.2.1.1-03", "SMB2-3.3.5.2.1.1-14"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
@@ -400,6 +432,7 @@ def test_a_logoff_closes_files_of_every_channel(lab: Lab, number: int) -> None:
     "bind.expired-session",
     requirements=["SMB2-3.3.5.5-14", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL, ADMINISTRATION],
+    disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": DIALECTS},
 )
 def test_an_expired_session_is_not_bound(lab: Lab) -> None:

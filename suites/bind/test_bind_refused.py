@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.violation import Rule
-from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession
 from smbtorture_py.conformance.needs import (
+    ADMINISTRATION,
     ANONYMOUS,
     GUEST,
     MULTI_CHANNEL,
@@ -25,7 +26,7 @@ from smbtorture_py.conformance.needs import (
 )
 from smbtorture_py.conformance.target import Account
 from smbtorture_py.wire.header import SIGNATURE_OFFSET, HeaderFlags
-from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.negotiate import Dialect, SecurityMode
 from smbtorture_py.wire.session_setup import SessionSetupFlags
 from smbtorture_py.wire.status import Status
 from suites.bind.protections import DIALECTS, SIGNED
@@ -122,6 +123,43 @@ def test_an_unsigned_bind_is_refused(lab: Lab) -> None:
     answer = connection.bind(session, signed=False)
     check(answer, specification=Status.INVALID_PARAMETER)
     check(connection.bind(session), requirement="SMB2-3.3.5.5-41", specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case(
+    "bind.unsigned-though-required",
+    requirements=["SMB2-3.3.5.5-11"],
+    needs=[SMB3, MULTI_CHANNEL],
+    variants={"dialect": DIALECTS},
+)
+def test_an_unsigned_bind_is_refused_where_signing_is_required(lab: Lab) -> None:
+    """A bind without a signature to a session that requires signing is refused by one of two rules."""
+    session = lab.logon(security_mode=SecurityMode.SIGNING_REQUIRED)
+    answer = lab.connect().bind(session, signed=False)
+    check(
+        answer,
+        specification=Status.INVALID_PARAMETER,
+        permitted_by_signing_rule=Status.ACCESS_DENIED,
+        samba=Status.USER_SESSION_DELETED,
+    )
+    check.alive(session)
+
+
+@case(
+    "bind.multi-channel-off",
+    requirements=["SMB2-3.3.5.5-25"],
+    needs=[SMB3, MULTI_CHANNEL, ADMINISTRATION],
+    disturbs=Disturbance.CONFIGURATION,
+    variants={"dialect": DIALECTS, "session_id": ["known", "unknown"]},
+)
+def test_a_server_without_multichannel_binds_nothing(lab: Lab, session_id: str) -> None:
+    """A server that is not capable of multichannel does not accept a bind, to whatever session."""
+    # Where there is no session, there is no key that a refusal could be signed with rightly.
+    session, connection = lab.logon(), lab.connect().tolerate(Rule.SIGNATURE)
+    lab.administration.set_multi_channel(False)
+    asked = session.session_id ^ (UNKNOWN if session_id == "unknown" else 0)
+    answer = connection.bind(session, session_id=asked)
+    check(answer, specification=Status.REQUEST_NOT_ACCEPTED, samba=Status.USER_SESSION_DELETED)
     check.alive(session)
 
 

@@ -47,6 +47,20 @@ def _over_smb2_invalid(original: Callable[[Request], Status], self: BindPolicy, 
 
 
 @defect(
+    "bind-served-while-off",
+    replaces=BindPolicy.is_served,
+    breaks=["SMB2-3.3.5.5-25"],
+    origin="Samba 6a24cccd804: multichannel was announced while it was off",
+)
+def _served_while_off(
+    original: Callable[[Connection], bool], self: BindPolicy, connection: Connection
+) -> bool:
+    """Binds are served although multichannel is off."""
+    del original, self
+    return connection.is_3x
+
+
+@defect(
     "bind-another-dialect-accepted",
     replaces=BindPolicy.dialect_status,
     breaks=["SMB2-3.3.5.5-10"],
