@@ -247,6 +247,20 @@ def test_the_status_field_of_a_2x_request_is_ignored(lab: Lab) -> None:
 
 
 @case(
+    "negotiate.credit-charge-of-2.0.2",
+    requirements=["SMB2-2.2.1-05"],
+    variants={"dialect": [Dialect.SMB_2_0_2]},
+)
+def test_the_credit_charge_of_a_202_request_is_ignored(lab: Lab) -> None:
+    """On 2.0.2, which has no multi-credit, a request with a CreditCharge uses one MessageId all the same."""
+    session = lab.logon()
+    answer = session.send(EchoRequest(), tamper=tampering.header(credit_charge=5))
+    check(answer, specification=Status.SUCCESS)
+    check(session.echo(), specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case(
     "negotiate.priority-flags",
     requirements=["SMB2-2.2.1-07"],
     needs=[SMB311],

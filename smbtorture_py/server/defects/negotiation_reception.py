@@ -106,6 +106,20 @@ def _first_message_id_any(
 
 
 @defect(
+    "credit-charge-of-2.0.2",
+    replaces=MessagePolicy.credit_charge,
+    breaks=["SMB2-2.2.1-05"],
+    origin="ksmbd: the field is used wherever multi-credit is configured",
+)
+def _credit_charge_of_2_0_2(
+    original: Callable[[Connection, Header], int], self: MessagePolicy, connection: Connection, header: Header
+) -> int:
+    """CreditCharge counts on connections without multi-credit, too."""
+    del original, self, connection
+    return max(1, header.credit_charge)
+
+
+@defect(
     "long-command-accepted",
     replaces=MessagePolicy.request_length_ends_connection,
     breaks=["SMB2-3.3.5.2-05"],
