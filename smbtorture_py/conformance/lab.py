@@ -260,9 +260,12 @@ class Lab:
         if Capability.ENCRYPTED_SESSIONS not in self.target.capabilities:
             self.administration.require_encryption()
 
-    def require_clear_sessions(self) -> None:
-        """End the case as not applicable where the server encrypts every session."""
-        if Capability.ENCRYPTED_SESSIONS in self.target.capabilities:
+    def require_clear_sessions(self, connection: LabConnection | None = None) -> None:
+        """End the case as not applicable where the server encrypts every session; with a connection, only if
+        that cannot encrypt.
+        """
+        cannot = connection is None or not connection.core.is_smb3
+        if cannot and Capability.ENCRYPTED_SESSIONS in self.target.capabilities:
             raise NotApplicable("the server encrypts every session")
 
     def require_signing(self) -> None:
@@ -440,8 +443,7 @@ class Lab:
     ) -> LabSession:
         """Set a session up, on a new connection unless one is given; blocks the case where that fails."""
         used = connection or self.connect(**(offer or {}))
-        if not used.core.is_smb3:
-            self.require_clear_sessions()
+        self.require_clear_sessions(used)
         return used.session_setup(user, anonymous=anonymous, guest=guest, **logon).session
 
     def offer(self, **offering: Unpack[Offering]) -> NegotiateOffer:

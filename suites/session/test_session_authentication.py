@@ -33,8 +33,7 @@ RESPONSE_FIXED_SIZE = 8
 def test_a_user_logs_on(lab: Lab) -> None:
     """A user with the right password gets a session that can be used."""
     connection = lab.connect()
-    if not connection.core.is_smb3:
-        lab.require_clear_sessions()
+    lab.require_clear_sessions(connection)
     answer = connection.session_setup()
     check(answer, specification=Status.SUCCESS)
     check.field(
@@ -68,7 +67,9 @@ def test_raw_ntlmssp_tokens(lab: Lab) -> None:
 )
 def test_the_first_leg_of_an_authentication(lab: Lab) -> None:
     """The first token is answered with a token, a SessionId that stays, and credits to go on with."""
-    begun = lab.connect().begin_session_setup()
+    connection = lab.connect()
+    lab.require_clear_sessions(connection)
+    begun = connection.begin_session_setup()
     check(begun.first, specification=Status.MORE_PROCESSING_REQUIRED)
     check.field(begun.first, "structure_size", specification=9)
     check.field(begun.first, "security_buffer_offset", specification=HEADER_SIZE + RESPONSE_FIXED_SIZE)
@@ -317,6 +318,7 @@ def _ask_to_bind(message: Message) -> None:
 def test_a_request_of_an_unfinished_session(lab: Lab) -> None:
     """Nobody can connect to a share before the authentication is complete, which it can still be."""
     connection = lab.connect()
+    lab.require_clear_sessions(connection)
     begun = connection.begin_session_setup()
     path = f"\\\\{lab.target.server_name}\\{lab.share()}"
     early = connection.send(TreeConnectRequest(path=path), session_id=begun.session_id)
