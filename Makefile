@@ -1,6 +1,6 @@
 # make conformance   every hermetic case against the bundled server, on the simulated network and clock
 # make test          lint, types, layers, the tool's own tests, the hermetic cases in both worlds, a slice of the peers
-# make peers         all peers in full; records in reports/peers/
+# make peers         all peers in full; records in reports/peers/, tables in docs/peers.md
 #
 # PYTHON=python3.12 chooses the interpreter; SMBTORTURE_PEERS=require makes a missing peer a failure.
 
@@ -38,7 +38,8 @@ peers-slice: $(VENV)/installed-dev peer-tools
 	timeout $(PEERS_SLICE_SECONDS) $(BIN)/python -m pytest tests/peers -q -m "not full"
 
 peers: $(VENV)/installed-dev peer-tools
-	$(BIN)/python -m pytest tests/peers -q
+	$(BIN)/python -m pytest tests/peers -q; status=$$?; \
+	$(BIN)/python tests/peers/peer_page.py reports/peers docs/peers.md && exit $$status
 
 peer-tools:
 	@.ci/peer-tools

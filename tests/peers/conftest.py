@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import peer_page
 import pytest
-from peer_records import RECORDS, Recorder
-from peer_server import ROOT, Serving
+from peer_records import RECORDS, Recorder, read_records
+from peer_server import POLICY, ROOT, Serving
 
 VARIABLE = "SMBTORTURE_PEERS"
+RAN = pytest.StashKey[bool]()
 REPORTS = ROOT / "reports" / "peers"
 
 
@@ -22,13 +24,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("peer")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what this run found, as tables."""
+    if terminalreporter.config.stash.get(RAN, False):
+        records = read_records(REPORTS)
+        for name in ("smbtorture", "pike"):
+            if any(record.peer == name for record in records):
+                terminalreporter.write_line(f"\n{name} under the policy {POLICY}")
+                terminalreporter.write(peer_page.suites_table(records, name))
+        if any(record.peer in peer_page.TRANSFER_PEERS for record in records):
+            terminalreporter.write_line(f"\nfiles that came back intact, under the policy {POLICY}")
+            terminalreporter.write(peer_page.transfers_table(records))
+
+
 @pytest.fixture(scope="session")
-def recorder() -> Recorder:
+def recorder(request: pytest.FixtureRequest) -> Recorder:
     """Where this run's records go: reports/peers, which begins empty."""
     if REPORTS.is_dir():
         for path in REPORTS.iterdir():
             if path.suffix in (".jsonl", ".txt"):
                 path.unlink()
+    request.config.stash[RAN] = True
     REPORTS.mkdir(parents=True, exist_ok=True)
     (REPORTS / RECORDS).touch()
     return Recorder(REPORTS)

@@ -23,6 +23,8 @@ class PeerRecord:
     outcome: str
     """`pass`, `fail`, `skip` or `error`."""
     reason: str = ""
+    size: int = 0
+    """Bytes of the largest file of a journey."""
     seconds: float = 0.0
 
 

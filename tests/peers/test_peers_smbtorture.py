@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import peer_smbtorture
 import peer_triage
 import pytest
+from peer_baseline import SUITES
 from peer_records import PeerRecord, Recorder
 from peer_server import Served
 
 TIMEOUT = 200
-
-
-@dataclass(slots=True, frozen=True)
-class Baseline:
-    """What Samba 4.17's own smbd passes and skips."""
-
-    passes: int
-    skips: int = 0
-
-
-SUITES = {
-    "session": Baseline(55, 7),
-    "connect": Baseline(1),
-    "tcon": Baseline(1),
-    "session-id": Baseline(1),
-    "read": Baseline(5),
-    "rw": Baseline(2),
-    "dir": Baseline(5, 1),
-    "getinfo": Baseline(5),
-    "mkdir": Baseline(1),
-}
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -68,7 +68,7 @@ def test_files_come_back_as_they_went(
         recorder.add(
             PeerRecord(
                 peer=module.__name__.removeprefix("peer_"), version=module.version(), policy=POLICY,
-                area=f"{storage}, up to {max(sizes)}", name=str(variant), outcome=outcome, reason=reason,
+                area=storage, size=max(sizes), name=str(variant), outcome=outcome, reason=reason,
                 seconds=round(time.monotonic() - began, 2),
             )
         )  # fmt: skip
