@@ -37,8 +37,8 @@ prepare the server by a private FSCTL, as Samba does for its own tests.
 TRANSFERS: Final = """## Transfers
 
 Files of 0, 1, 65535 and 65537 bytes, 1 MiB + 1 and 64 MiB are put, listed, renamed, got, compared and
-deleted. The client forces dialect, protection and algorithm (for impacket the server's settings do). A cell names the
-largest file that came back as it went, and what the share was stored in.
+deleted. The client forces dialect, protection and algorithm (for impacket the server's settings do). A cell
+names the largest file that came back as it went, and what the share was stored in.
 """
 PIKE: Final = """## pike
 
