@@ -107,7 +107,7 @@ class ServerSettings(_Model):
     """
 
     signing: Literal["enabled", "required"] = "enabled"
-    encryption: Literal["disabled", "enabled", "required"] = "enabled"
+    encryption: Literal["off", "enabled", "required"] = "enabled"
     min_dialect: DialectName = "2.0.2"
     max_dialect: DialectName = "3.1.1"
     multichannel: bool = True

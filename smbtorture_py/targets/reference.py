@@ -113,7 +113,7 @@ def capabilities_of(settings: ServerSettings, everything: frozenset[Capability])
         lost.add(Capability.LARGE_MTU)
     if not settings.multichannel:
         lost.add(Capability.MULTI_CHANNEL)
-    if settings.encryption == "disabled":
+    if settings.encryption == "off":
         lost |= {Capability.ENCRYPTION, Capability.ENCRYPTED_SHARE}
         lost |= {capability for need in BY_CIPHER.values() for capability in need.any_of}
     gained: set[Capability] = set()

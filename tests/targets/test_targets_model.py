@@ -82,7 +82,7 @@ def test_every_mistake_at_once_with_line_and_key(write):
         (4, "targets.one.colour"),
         (7, "targets.two.addresses"),
         (8, "targets.two.user.password_env"),
-        (10, "targets.three"),
+        (11, "targets.three.kind"),
         (14, "targets.four.addresses"),
     }
 
