@@ -22,6 +22,7 @@ from smbtorture_py.conformance.needs import (
     SMB311,
 )
 from smbtorture_py.crypto.encryption import Encryptor, key_size
+from smbtorture_py.crypto.kdf import derive_session_keys
 from smbtorture_py.wire.codec import HEADER_SIZE
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.header import (
@@ -170,7 +171,7 @@ def test_a_session_is_known_on_its_connections_only(lab: Lab, logged_on: bool) -
     check(session.send(EchoRequest(), encrypt=True), specification=Status.SUCCESS)
     if logged_on:
         lab.logon(connection=connection)
-    answer = connection.send(EchoRequest(), session=session, encrypt=True)
+    answer = session.tree_connect(on=connection, encrypt=True)
     check(
         answer,
         specification=DISCONNECT,
@@ -206,13 +207,12 @@ def test_another_session_inside_ends_the_channel(lab: Lab, inside: str) -> None:
     session, channel = two_channels(lab)
     other = lab.logon(connection=channel)
     wrong = {"another": other.session_id, "unknown": session.session_id ^ UNKNOWN, "zero": 0}[inside]
-    answer = send(session, channel, plain_header(session_id=wrong))
+    answer = session.tree_connect(on=channel, encrypt=True, tamper=plain_header(session_id=wrong))
     check(
         answer,
         specification=DISCONNECT,
-        windows=(Status.SUCCESS, Status.USER_SESSION_DELETED),
-        samba=Status.ACCESS_DENIED,
-        ksmbd=Status.SUCCESS,
+        samba=(Status.ACCESS_DENIED, Status.USER_SESSION_DELETED),
+        windows=Status.SUCCESS,
     )
     check.alive(session)
 
@@ -484,15 +484,24 @@ def test_nothing_is_encrypted_before_somebody_is_known(lab: Lab, legs: int) -> N
 def test_an_anonymous_session_alone_is_not_encrypted(lab: Lab) -> None:
     """An encrypted message of an anonymous session ends a connection on which nobody has authenticated."""
     bystander, connection = lab.logon(), victim(lab)
-    session = lab.logon(connection=connection, anonymous=True)
-    answer = session.send(EchoRequest(), encrypt=True, tamper=anonymous_key(session))
+    session = with_keys(lab.logon(connection=connection, anonymous=True))
+    answer = session.send(EchoRequest(), encrypt=True)
     check(answer, specification=DISCONNECT, ksmbd=NO_ANSWER)
     check.alive(bystander)
 
 
-def anonymous_key(session: LabSession) -> Tamper:
-    """Encrypt with the key of the session, of zeros where its client derived none."""
-    return Tamper(encryption_key=session.core.encryption_key or bytes(KEY_SIZE))
+def with_keys(session: LabSession) -> LabSession:
+    """Derive the encryption keys that a client keeps to itself in a session it must not encrypt."""
+    core = session.core
+    keys = derive_session_keys(
+        core.connection.dialect,
+        core.session_key,
+        core.full_session_key,
+        core.preauth_integrity_hash_value,
+        core.connection.cipher,
+    )
+    core.encryption_key, core.decryption_key = keys.encryption_key_c2s, keys.encryption_key_s2c
+    return session
 
 
 @case(
@@ -505,8 +514,8 @@ def test_an_anonymous_session_beside_a_user_s(lab: Lab) -> None:
     """After a user has logged on, an encrypted message of an anonymous session still ends the connection."""
     bystander, connection = lab.logon(), victim(lab)
     lab.logon(connection=connection)
-    session = lab.logon(connection=connection, anonymous=True)
-    answer = session.send(EchoRequest(), encrypt=True, tamper=anonymous_key(session))
+    session = with_keys(lab.logon(connection=connection, anonymous=True))
+    answer = session.send(EchoRequest(), encrypt=True)
     check(answer, specification=DISCONNECT, windows=Status.SUCCESS)
     check.alive(bystander)
 
@@ -520,7 +529,7 @@ def test_an_anonymous_session_beside_a_user_s(lab: Lab) -> None:
 def test_a_guest_s_session_is_not_encrypted(lab: Lab) -> None:
     """An encrypted message of a guest's session ends the connection."""
     bystander, connection = lab.logon(), victim(lab)
-    session = lab.logon(connection=connection, guest=True)
-    answer = session.send(EchoRequest(), encrypt=True, tamper=anonymous_key(session))
+    session = with_keys(lab.logon(connection=connection, guest=True))
+    answer = session.send(EchoRequest(), encrypt=True)
     check(answer, specification=DISCONNECT)
     check.alive(bystander)

@@ -107,6 +107,12 @@ class SambaCompoundPolicy(WindowsCompoundPolicy):
 class SambaEncryptionPolicy(WindowsEncryptionPolicy):
     """Encryption as Samba does: as Windows, but for the SessionId inside."""
 
+    def opening_session(self, connection: Connection, session_id: int) -> Session | None:
+        """A session that other connections of the same client are bound to will do."""
+        session = connection.server.global_session_table.get(session_id)
+        same = session is not None and session.connection.client_guid == connection.client_guid
+        return session if same else None
+
     def first_related_ends_connection(self, is_related: bool) -> bool:
         """A related request that nothing goes before fails like a plain one."""
         del is_related
