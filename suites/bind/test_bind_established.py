@@ -236,7 +236,7 @@ def test_a_bind_succeeds_during_a_reauthentication(lab: Lab) -> None:
 
 @case(
     "bind.up-to-a-limit",
-    requirements=["SMB2-3.3.5.5-37", "SMB2-3.3.5.5-41"],
+    requirements=["SMB2-3.3.5.5-37", "SMB2-3.3.5.5-33", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL],
     slow=True,
 )

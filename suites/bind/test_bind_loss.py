@@ -19,6 +19,9 @@ SILENT = (FaultKind.BLACKHOLE, FaultKind.VANISH, FaultKind.PLUG, FaultKind.STALL
 """Ends that a server learns of late or never."""
 
 POSITIONS = ("first", "middle", "last")
+LONG_ANSWER = 65536
+"""More than a plugged connection takes in."""
+
 OFTEN = 40
 """More binds than any known server allows at a time."""
 
@@ -71,7 +74,8 @@ def test_a_session_goes_on_beside_a_silent_channel(lab: Lab, fault: FaultKind, p
     silent = session.channels[POSITIONS.index(position)]
     tree = session.tree(on=silent)
     file = tree.open(on=silent)
-    silent.faults.apply(fault)
+    file.write(bytes(LONG_ANSWER), on=silent).required()
+    silent.faults.arm(fault, Position.AFTER_EXECUTION)
     file.read(on=silent, wait=False)
     for channel in session.must_be_alive:
         check(file.write(b"x", on=channel), specification=Status.SUCCESS)

@@ -51,7 +51,7 @@ def test_another_cipher(lab: Lab, of_session: Cipher, of_connection: Cipher | No
 
 @case(
     "bind.another-signing-algorithm",
-    requirements=["SMB2-3.3.5.5-24", "SMB2-3.3.5.5-41"],
+    requirements=["SMB2-3.3.5.5-24"],
     needs=[SMB311, MULTI_CHANNEL, SIGNING_CAPABILITIES],
     variants=[
         {"of_session": of_session, "of_connection": of_connection, "used": used}
@@ -78,7 +78,7 @@ def test_another_signing_algorithm(
 
 @case(
     "bind.gmac-session",
-    requirements=["SMB2-3.3.5.5-22", "SMB2-3.3.5.5-41"],
+    requirements=["SMB2-3.3.5.5-22"],
     needs=[SMB311, MULTI_CHANNEL, AES_GMAC],
     variants={"of_connection": [CMAC, HMAC]},
 )
@@ -95,7 +95,7 @@ def test_a_session_of_gmac(lab: Lab, of_connection: SigningAlgorithm) -> None:
 
 @case(
     "bind.gmac-connection",
-    requirements=["SMB2-3.3.5.5-23", "SMB2-3.3.5.5-41"],
+    requirements=["SMB2-3.3.5.5-23"],
     needs=[SMB311, MULTI_CHANNEL, AES_GMAC],
     variants={"of_session": [CMAC, HMAC]},
 )

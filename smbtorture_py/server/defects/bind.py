@@ -10,6 +10,7 @@ from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
+from smbtorture_py.server.session import SessionState
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.session_setup import SessionFlags
 from smbtorture_py.wire.status import Status
@@ -193,6 +194,26 @@ def _one_at_a_time(
 
 
 @defect(
+    "bind-suspends-session",
+    replaces=BindPolicy.check,
+    breaks=["SMB2-3.3.5.5-43", "SMB2-3.3.5.5-47"],
+    origin="plausible: a bind is handled like the authentication of a new session",
+)
+def _suspends_session(
+    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
+) -> Status:
+    """From the first leg of a bind to its last one the whole session counts as being set up."""
+    del self
+    begun = session.session_id in request.connection.preauth_session_table
+    if begun:
+        session.state = SessionState.VALID
+    status = original(request, session)
+    if status is Status.SUCCESS and not begun:
+        session.state = SessionState.IN_PROGRESS
+    return status
+
+
+@defect(
     "bind-expired-accepted",
     replaces=BindPolicy.expired_status,
     breaks=["SMB2-3.3.5.5-14"],
@@ -313,6 +334,23 @@ def _one_channel_less(
 
 
 @defect(
+    "bind-waits-for-acknowledgments",
+    replaces=BindPolicy.channel_limit_status,
+    breaks=["SMB2-3.3.5.5-46"],
+    origin="plausible: a new channel is let in when the old ones are quiet",
+)
+def _waits_for_acknowledgments(
+    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
+) -> Status:
+    """A bind is refused while a channel of the session has data on its way."""
+    del self
+    channels = (channel.connection for channel in session.channel_list)
+    if any(channel.bytes_acknowledged < channel.bytes_written for channel in channels):
+        return Status.INSUFFICIENT_RESOURCES
+    return original(request, session)
+
+
+@defect(
     "bind-another-user-accepted",
     replaces=BindPolicy.user_matches,
     breaks=["SMB2-3.3.5.5-19"],
@@ -355,7 +393,7 @@ def _another_user_logon_failure(original: Callable[[], Status], self: BindPolicy
 @defect(
     "bind-failure-ends-session",
     replaces=BindPolicy.failure_removes_session,
-    breaks=["SMB2-3.3.5.5-42", "SMB2-3.3.5.5-41"],
+    breaks=["SMB2-3.3.5.5-42", "SMB2-3.3.5.5-41", "SMB2-3.3.5.5-28"],
     origin="Samba bug 14512 (d95e90fe4), ksmbd until 2026: a wrong password ended the session",
 )
 def _failure_ends_session(original: Callable[[Session], bool], self: BindPolicy, session: Session) -> bool:

@@ -114,7 +114,7 @@ def _channel_keys_interchangeable(
 @defect(
     "bind-rewrites-session-keys",
     replaces=SessionPolicy.derives_keys,
-    breaks=["SMB2-3.3.5.5.3-22", "SMB2-3.3.5.5.3-28"],
+    breaks=["SMB2-3.3.5.5.3-22", "SMB2-3.3.5.5.3-23", "SMB2-3.3.5.5.3-28"],
     origin="ksmbd until July 2026 (4b706360): a bind overwrote the keys of the session",
 )
 def _rewrites_session_keys(
@@ -128,7 +128,7 @@ def _rewrites_session_keys(
 @defect(
     "bind-hash-shared",
     replaces=PreauthHasher.start_bind,
-    breaks=["SMB2-3.3.5.5.3-19", "SMB2-3.3.5.5.3-20"],
+    breaks=["SMB2-3.3.5.5.3-19", "SMB2-3.3.5.5.3-20", "SMB2-3.3.5.5-28"],
     origin="chimera PR 658 and 766: what a refused bind left in the hash spoilt the next one",
 )
 def _hash_shared(
