@@ -3,8 +3,9 @@ when.
 
 product: samba
 expectations:
-  - case: bind.different-user          # or bind.different-user/dialect=3.1.1
+  - case: bind.different-user          # or bind.different-user/dialect=3.1.1: these variants of it
     versions: ">=4.13, <4.22"          # without it: all
+    configuration: signing-required    # or several; without it: all
     outcome: fail                      # or several of which any may come: an intermittent
     behaviour: samba                   # how it fails: the named behaviour, and / or
     actual: ACCESS_DENIED              # what is seen (for a blocked case: a part of the reason)
@@ -99,7 +100,7 @@ class Expectation(BaseModel):
 
     case: str
     versions: str = ""
-    configuration: str = ""
+    configuration: Annotated[list[str], BeforeValidator(_several)] = Field(default_factory=list)
     outcome: Annotated[list[Outcome], BeforeValidator(_several)] = Field(min_length=1)
     behaviour: str | None = None
     actual: str = ""
@@ -121,13 +122,19 @@ class Expectation(BaseModel):
         return Outcome.PASS in self.outcome
 
     def names(self, case: str, variant: str) -> bool:
-        """Tell whether this is about the case in this variant."""
-        wanted_case, _, wanted_variant = self.case.partition("/")
-        return wanted_case == case and wanted_variant in ("", variant)
+        """Tell whether this is about the case in this variant: one that has every parameter named here."""
+        return self.case.partition("/")[0] == case and self.parameters <= set(variant.split(","))
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters of the variants this is about, as `name=value`; empty for all variants."""
+        return frozenset(filter(None, self.case.partition("/")[2].split(",")))
 
     def applies(self, version: str, configuration: str) -> bool:
-        """Tell whether this is about this version in this configuration."""
-        return VersionRange.parse(self.versions).holds(version) and self.configuration in ("", configuration)
+        """Tell whether this is about this version in this configuration (of `policy/configuration`: either).
+        """
+        wanted, present = set(self.configuration), {configuration, *configuration.split("/")}
+        return VersionRange.parse(self.versions).holds(version) and (not wanted or bool(wanted & present))
 
     def fits(self, result: ResultRecord) -> bool:
         """Tell whether the result is a non-pass of the kind described here."""
@@ -157,9 +164,11 @@ class Expectations:
     all_entries: list[Expectation] = field(default_factory=list)
 
     def find(self, case: str, variant: str) -> Expectation | None:
-        """Return what is expected of a case, one that names the variant first; None for a plain pass."""
+        """Return what is expected of a case: of several entries the one that says most of variant and
+        configuration; None for a plain pass.
+        """
         found = [entry for entry in self.entries if entry.names(case, variant)]
-        return min(found, key=lambda entry: "/" not in entry.case, default=None)
+        return max(found, key=lambda one: (len(one.parameters), bool(one.configuration)), default=None)
 
     def where(self, entry: Expectation) -> str:
         """Return `file:line` of an entry."""
@@ -182,7 +191,7 @@ class Expectations:
         if self.document is None:
             return []
         found: list[Problem] = []
-        taken: set[tuple[str, str, str, str]] = set()
+        taken: set[tuple[str, str, str]] = set()
         for index, entry in enumerate(self.all_entries):
 
             def problem(key: str, text: str, index: int = index) -> None:
@@ -195,7 +204,7 @@ class Expectations:
                 problem("requirement", f"there is no requirement {entry.requirement!r}")
             if entry.expires is not None and entry.expires < today:
                 problem("expires", f"expired on {entry.expires.isoformat()}")
-            scope = (entry.case, entry.versions, entry.configuration, "")
+            scope = (entry.case, entry.versions, ",".join(sorted(entry.configuration)))
             if scope in taken:
                 problem("case", f"a second entry for {entry.case!r} with the same versions and configuration")
             taken.add(scope)

@@ -132,3 +132,30 @@ def test_exit_codes():
     assert code(Verdict.OK, missing=1) is ExitCode.INCOMPLETE
     assert code(Verdict.OK, interrupted=True) is ExitCode.INCOMPLETE
     assert code() is ExitCode.NOTHING_SELECTED
+
+
+SCOPED = """\
+product: samba
+expectations:
+  - {case: bind.user, outcome: fail, actual: A, class: bug, reason: r, reference: r}
+  - {case: bind.user, configuration: [signing-required], outcome: fail, actual: B,
+     class: bug, reason: r, reference: r}
+  - {case: bind.user/dialect=3.0, outcome: fail, actual: C, class: bug, reason: r, reference: r}
+  - {case: "bind.user/dialect=3.0,cipher=X", outcome: fail, actual: D, class: bug, reason: r, reference: r}
+"""
+
+
+@pytest.mark.parametrize(
+    ("configuration", "variant", "actual"),
+    [
+        ("", "dialect=3.1.1", "A"),
+        ("signing-required", "dialect=3.1.1", "B"),
+        ("samba/signing-required", "dialect=3.1.1", "B"),
+        ("", "dialect=3.0", "C"),
+        ("", "dialect=3.0,cipher=Y", "C"),
+        ("", "cipher=X,dialect=3.0", "D"),
+    ],
+)
+def test_the_entry_that_says_most_counts(write, configuration, variant, actual):
+    found = load_expectations(write(SCOPED), "samba", "4.17", configuration).find("bind.user", variant)
+    assert found.actual == actual
