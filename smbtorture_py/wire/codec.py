@@ -8,6 +8,7 @@ wrong. Decoding never raises and never allocates by a length it has not checked:
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
@@ -80,7 +81,7 @@ class Layout:
 
 
 @dataclass(slots=True, kw_only=True)
-class Body:
+class Body(ABC):
     """Base of every message body: what follows the 64-byte header.
 
     Subclasses are slots dataclasses whose fields carry the names of [MS-SMB2] section 2.2 in snake_case, in
@@ -135,20 +136,20 @@ class Body:
         return b"".join(self.parts())
 
     @classmethod
+    @abstractmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:
         """Decode a message that starts with its header at `data[0]` and ends with `data`; never raises.
 
         None, with a finding, where `data` is too short for the fixed part. Buffers are views into `data`.
         """
-        raise NotImplementedError
 
     def _variable(self) -> tuple[Buffer, ...]:
         """Encode the variable parts, one for each of `BOUNDARIES`."""
         return ()
 
+    @abstractmethod
     def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:
         """Encode the fixed part; the variable parts and where they go are known by now."""
-        raise NotImplementedError
 
     def _fixed_size(self) -> int:
         return self.FIXED.size

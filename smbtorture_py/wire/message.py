@@ -57,6 +57,10 @@ class RawBody(Body):
         """Return the bytes as they are."""
         return [self.data]
 
+    def _fixed(self, variable: Sequence[Buffer], positions: Sequence[int]) -> bytes:  # noqa: ARG002
+        """Return nothing: there is no fixed part."""
+        return b""
+
     @classmethod
     def decode(cls, data: memoryview, findings: Findings) -> Self | None:  # noqa: ARG003 - nothing can be odd
         """Decode; see `Body.decode`."""
