@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from impacket import smb3structs
 from impacket.ldap.ldaptypes import SR_SECURITY_DESCRIPTOR
@@ -214,7 +214,9 @@ def test_impacket_reads_our_message(kind: type[Body], name: str) -> None:
     @FEW
     @given(bodies(kind))
     def check(body: Body) -> None:
-        assume(not any(getattr(body, part, None) for part in BEYOND_IMPACKET))
+        for part in BEYOND_IMPACKET:
+            if kept := getattr(body, part, None):
+                setattr(body, part, type(kept)())
         encoded, _ = message(body)
         frame = b"".join(part for parts in encode_chain([encoded]) for part in parts)
         decoded = kind.decode(memoryview(frame), [])
@@ -224,8 +226,8 @@ def test_impacket_reads_our_message(kind: type[Body], name: str) -> None:
         if kind in BUFFERS:
             value = getattr(body, BUFFERS[kind])
             expected = encode_text(value) if isinstance(value, str) else bytes(value)
-            assume(expected)
-            assert theirs["Buffer"] == expected
+            # impacket has no Buffer where there is nothing in it.
+            assert not expected or theirs["Buffer"] == expected
 
     check()
 
