@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from smbtorture_py import cli
+from smbtorture_py.conformance.collection import collect
 from smbtorture_py.results.records import read
+from smbtorture_py.server.defects import DEFECTS
 
+MATRIX_CASES = ("interfaces.distinct-indices", "interfaces.reserved", "interfaces.family")
 COMMAND = [sys.executable, "-m", "smbtorture_py.cli"]
 
 SUITE = '''
@@ -135,6 +139,22 @@ def test_documents_as_json(tmp_path):
     assert all(defect["breaks"] and defect["sentence"] and defect["origin"] for defect in defects)
     probed = json.loads(run("probe", "reference", "--json", cwd=tmp_path).stdout)
     assert "dialect-3.1.1" in probed["capabilities"]
+
+
+def test_the_matrix_says_who_notices_what_and_what_never_fails(monkeypatch, capsys):
+    wanted = ("interface-index-constant", "interface-reserved-set")
+    monkeypatch.setattr(cli, "DEFECTS", {one: DEFECTS[one] for one in wanted})
+    cases = [case for case in collect("suites.interfaces") if case.id in MATRIX_CASES]
+    monkeypatch.setattr(cli, "_cases", lambda: cases)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["defects", "--matrix", "--json"])
+    assert ended.value.code == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["noticed_by"] == {
+        "interface-index-constant": ["interfaces.distinct-indices"],
+        "interface-reserved-set": ["interfaces.reserved"],
+    }
+    assert document["never_failing"] == ["interfaces.family"]
 
 
 def test_explain(tmp_path):
