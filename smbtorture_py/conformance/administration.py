@@ -46,6 +46,10 @@ class Administration(ABC):
         """Clear AllowAnonymousAccess ([MS-SMB2] 3.3.1.5)."""
 
     @abstractmethod
+    def limit_uses(self, share: str, uses: int) -> None:
+        """Set Share.MaxUses of a share ([MS-SMB2] 3.3.1.6): so many tree connects at a time."""
+
+    @abstractmethod
     def limit_sessions(self, seconds: float) -> None:
         """Have authentications from now on expire after so many seconds."""
 

@@ -128,7 +128,7 @@ class Connection:
             self.transport.close()
             loss.handle_loss_of_connection(self, now)
 
-    def register_async(self, request: Request, on_cancel: OnCancel) -> Outcome:
+    def register_async(self, request: Request, on_cancel: OnCancel, on_close: OnCancel | None) -> Outcome:
         """Give the request an AsyncId and list it (3.3.4.2); a refusal where resources are constrained."""
         policies = self.server.policies
         if not policies.compound.may_pend(request):
@@ -136,7 +136,7 @@ class Connection:
         if not policies.asynchronous.may_pend(self):
             return Reply(Status.INSUFFICIENT_RESOURCES)
         request.async_id = policies.asynchronous.new_async_id(self)
-        request.on_cancel = on_cancel
+        request.on_cancel, request.on_close = on_cancel, on_close
         self.async_command_list[request.async_id] = request
         return PENDING
 

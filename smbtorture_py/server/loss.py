@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.server import Server
     from smbtorture_py.server.session import Session
+    from smbtorture_py.server.tree_connect import TreeConnect
 
 
 def handle_loss_of_connection(connection: Connection, now: float) -> None:
@@ -46,17 +47,29 @@ def cancel_requests(connection: Connection, now: float) -> None:
             request.on_cancel(now)
 
 
-def cancel_session_requests(session: Session, now: float) -> None:
-    """Cancel what is pending for a session on any of its channels."""
+def end_session_requests(session: Session, now: float) -> None:
+    """Answer what is pending for a session, before anything of it is closed: no lock that another open of the
+    session held is granted on the way."""
     policy = session.connection.server.policies.asynchronous
-    for channel in session.channel_list:
-        for request in list(channel.connection.async_command_list.values()):
-            if (
-                request.session is session
-                and request.on_cancel is not None
-                and policy.pending_requests_end_with_session(request)
-            ):
-                request.on_cancel(now)
+    for request in policy.pending_of_session(session):
+        if policy.pending_requests_end_with_session(request):
+            request.end(now)
+        else:
+            request.forget()
+
+
+def disconnect_tree(server: Server, tree: TreeConnect, now: float) -> None:
+    """Take a tree connect off its session: what waits on it, its opens, its use of the share (3.3.5.8)."""
+    policies = server.policies
+    for request in policies.asynchronous.pending_on_tree(tree):
+        if policies.asynchronous.pending_requests_end_with_tree(request):
+            request.end(now)
+        else:
+            request.forget()
+    for opened in policies.tree.opens_to_close(tree):
+        close_open(server, opened, now)
+    policies.tree.release_use(tree.share)
+    del tree.session.tree_connect_table[tree.tree_id]
 
 
 def remove_session(
@@ -67,7 +80,7 @@ def remove_session(
 
     Opens for which `preserved` holds are kept for a reconnect, all others are closed.
     """
-    cancel_session_requests(session, now)
+    end_session_requests(session, now)
     for open_ in list(session.open_table.values()):
         if preserved is not None and preserved(open_):
             preserve_open(open_, now)
@@ -75,7 +88,7 @@ def remove_session(
             close_open(server, open_, now)
     session.open_table.clear()
     for tree in session.tree_connect_table.values():
-        tree.share.current_uses -= 1
+        server.policies.tree.release_use(tree.share)
     session.tree_connect_table.clear()
     for connection in session.channel_list.connections():
         connection.session_table.pop(session.session_id, None)

@@ -87,6 +87,8 @@ class Request:
     """The FileId used or generated; what a related request inherits. CREATE sets it."""
     async_id: int = 0
     on_cancel: OnCancel | None = None
+    on_close: OnCancel | None = None
+    """Called instead where its open is closed (3.3.4.17); None where that makes no difference."""
     is_done: bool = False
     credits_granted: bool = False
     """An interim response has granted this request's credits (3.3.4.2)."""
@@ -152,14 +154,24 @@ class Request:
         """
         return self.chain.find_open(self, file_id, now)
 
-    def pend(self, on_cancel: OnCancel) -> Outcome:
+    def pend(self, on_cancel: OnCancel, on_close: OnCancel | None = None) -> Outcome:
         """Make this request asynchronous (3.3.4.2); the handler returns what this returns.
 
         PENDING, upon which the pipeline sends the interim response; or, where too many wait already, a Reply
         that
-        refuses (`on_cancel` is not kept then).
+        refuses (neither `on_cancel` nor `on_close` is kept then).
         """
-        return self.connection.register_async(self, on_cancel)
+        return self.connection.register_async(self, on_cancel, on_close)
+
+    def end(self, now: float) -> None:
+        """Complete a request that is pending when its open, tree connect or session ends (3.3.4.17)."""
+        ending = self.on_close or self.on_cancel
+        if ending is not None and not self.is_done:
+            ending(now)
+
+    def forget(self) -> None:
+        """Never answer a request that is pending."""
+        self.connection.async_command_list.pop(self.async_id, None)
 
     def complete(self, reply: Reply, now: float) -> None:
         """Send the final response of a request that is pending; does nothing if it was completed already."""

@@ -312,6 +312,12 @@ class ReferenceAdministration(Administration):
         assert isinstance(accounts, Accounts)
         accounts.anonymous_allowed = False
 
+    def limit_uses(self, share: str, uses: int) -> None:
+        """Set Share.MaxUses."""
+        for one in self._config.shares:
+            if one.name == share:
+                one.max_clients = uses
+
     def limit_sessions(self, seconds: float) -> None:
         """Set how long an authentication lasts."""
         self._config.session_timeout = seconds

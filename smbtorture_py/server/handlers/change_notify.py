@@ -48,6 +48,10 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         notifier.withdraw(watch, waiting)
         request.complete(Reply(Status.CANCELLED), later)
 
-    outcome = request.pend(cancel)
+    def clean_up(later: float) -> None:
+        notifier.withdraw(watch, waiting)
+        finish(Status.NOTIFY_CLEANUP, b"", later)
+
+    outcome = request.pend(cancel, clean_up)
     notifier.ask(watch, waiting, now)
     return outcome

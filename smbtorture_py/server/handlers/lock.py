@@ -111,8 +111,12 @@ def _wait(server: Server, request: Request, open_: Open, body: LockRequest, elem
         if locks.stop_waiting(waiting):
             request.complete(Reply(Status.CANCELLED), now)
 
+    def leave(now: float) -> None:
+        if locks.stop_waiting(waiting):
+            abandon(now)
+
     locks.wait(waiting)
-    return request.pend(cancel)
+    return request.pend(cancel, leave)
 
 
 def _record_sequence(server: Server, request: Request, open_: Open, body: LockRequest) -> None:

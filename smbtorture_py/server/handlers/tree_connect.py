@@ -47,7 +47,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         share_capabilities=policies.tree.share_capabilities(request, share),
     )
     session.tree_connect_table[tree.tree_id] = tree
-    share.current_uses += 1
+    policies.tree.take_use(share)
     request.tree_connect = tree
     request.tree_id = tree.tree_id
     response = TreeConnectResponse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server.open import close_open
+from smbtorture_py.server.loss import disconnect_tree
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_disconnect import TreeDisconnectResponse
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """Close the opens of the tree connect, and remove it."""
-    session, tree = request.require_session(), request.require_tree()
-    for opened in list(session.open_table.values()):
-        if opened.tree_connect is tree:
-            close_open(server, opened, now)
-    tree.share.current_uses -= 1
-    del session.tree_connect_table[tree.tree_id]
+    for tree in server.policies.tree.trees_to_disconnect(request):
+        disconnect_tree(server, tree, now)
     return Reply(Status.SUCCESS, TreeDisconnectResponse())

@@ -9,6 +9,8 @@ from smbtorture_py.wire.header import Header, HeaderFlags
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
+    from smbtorture_py.server.session import Session
+    from smbtorture_py.server.tree_connect import TreeConnect
 
 
 class AsyncPolicy:
@@ -40,6 +42,24 @@ class AsyncPolicy:
     def cancels(self, target: Request) -> bool:
         """Whether a request that was found is cancelled (SHOULD, 3.3.5.16)."""
         del target
+        return True
+
+    def pending_of_session(self, session: Session) -> list[Request]:
+        """What is pending for a session, whatever the channel it came over (3.3.5.6)."""
+        return [
+            request
+            for connection in session.channel_list.connections()
+            for request in connection.async_command_list.values()
+            if request.session is session
+        ]
+
+    def pending_on_tree(self, tree: TreeConnect) -> list[Request]:
+        """What is pending on a tree connect, whatever the channel it came over (3.3.5.8)."""
+        return [one for one in self.pending_of_session(tree.session) if one.tree_connect is tree]
+
+    def pending_requests_end_with_tree(self, request: Request) -> bool:
+        """Whether a request still pending when its tree connect ends is answered (3.3.5.8, 3.3.4.17)."""
+        del request
         return True
 
     def pending_requests_end_with_session(self, request: Request) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.tree_connect import Share, TreeConnect
-from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
 
@@ -17,6 +17,9 @@ FULL_ACCESS: Final = 0x001F01FF
 """FILE_ALL_ACCESS ([MS-SMB2] 2.2.13.1.1)."""
 READ_ACCESS: Final = 0x001200A9
 """Read, execute, and the standard rights to read ([MS-SMB2] 2.2.13.1.1)."""
+MAX_HOST_NAME: Final = 255
+MAX_SHARE_NAME: Final = 80
+_NOT_IN_SHARE_NAMES: Final = '"\\/[]:|<>+=;,*?'
 _RESERVED_TREE_ID: Final = 0xFFFFFFFF
 
 
@@ -47,12 +50,22 @@ class TreePolicy:
 
     def split_path(self, path: str) -> tuple[str, str] | None:
         r"""Host and share of \\host\share; None where it does not have that form, INVALID_PARAMETER
-        (3.3.5.7)."""
-        names = path.split("\\")
-        match names:
-            case ["", "", host, share] if host and share:
+        (3.3.5.7, 2.2.9)."""
+        match path.split("\\"):
+            case ["", "", host, share] if self.is_host_name(host) and self.is_share_name(share):
                 return host, share
         return None
+
+    def is_host_name(self, name: str) -> bool:
+        """Whether the server component of a path is as long as it may be (2.2.9)."""
+        return 0 < len(name) <= MAX_HOST_NAME
+
+    def is_share_name(self, name: str) -> bool:
+        """Whether the share component has the length and characters it may have (2.2.9, [MS-FSCC]
+        2.1.6)."""
+        return 0 < len(name) <= MAX_SHARE_NAME and not any(
+            character < " " or character in _NOT_IN_SHARE_NAMES for character in name
+        )
 
     def find_share(self, request: Request, host: str, share: str) -> Share | None:
         """The share of this name, in any case and under any host name (3.3.5.7)."""
@@ -85,6 +98,22 @@ class TreePolicy:
         session.next_tree_id = (tree_id + 1) & _RESERVED_TREE_ID
         return tree_id
 
+    def take_use(self, share: Share) -> None:
+        """Share.CurrentUses counts a new tree connect (3.3.5.7)."""
+        share.current_uses += 1
+
+    def release_use(self, share: Share) -> None:
+        """Share.CurrentUses no longer counts a tree connect that ends (3.3.5.6, 3.3.5.8, 3.3.7.1)."""
+        share.current_uses -= 1
+
+    def trees_to_disconnect(self, request: Request) -> list[TreeConnect]:
+        """The tree connects that a TREE_DISCONNECT ends: its own (3.3.5.8)."""
+        return [request.require_tree()]
+
+    def opens_to_close(self, tree: TreeConnect) -> list[Open]:
+        """The opens that are closed with a tree connect: all of its own (3.3.5.8)."""
+        return [opened for opened in tree.session.open_table.values() if opened.tree_connect is tree]
+
     def share_type(self, share: Share) -> ShareType:
         """ShareType of the response (3.3.5.7)."""
         return share.config.share_type
@@ -115,9 +144,3 @@ class TreePolicy:
         """MaximalAccess: an access mask (3.3.5.7)."""
         del session
         return READ_ACCESS if share.config.read_only else FULL_ACCESS
-
-    def serves_cluster_dialect(self, dialect: Dialect) -> bool:
-        """Whether a clustered share may be reached with this dialect: MaxClusterDialect is the highest
-        (3.3.5.7)."""
-        del dialect
-        return True
