@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.needs import AES_GMAC, BY_CIPHER, BY_DIALECT, SIGNING_CAPABILITIES, Need
+from smbtorture_py.wire.negotiate import Dialect
 
 CASE_ID: Final = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
 """An id is `area.what-it-is-about`, in lower case."""
@@ -162,7 +163,7 @@ def _variant(parameters: Mapping[str, object]) -> Variant:
     for name, value in parameters.items():
         if not isinstance(value, int):
             continue
-        if name == DIALECT and value in BY_DIALECT:
+        if (name == DIALECT or isinstance(value, Dialect)) and value in BY_DIALECT:
             needs.append(BY_DIALECT[value])
         elif name == CIPHER and value in BY_CIPHER:
             needs.append(BY_CIPHER[value])
