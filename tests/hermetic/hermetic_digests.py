@@ -12,6 +12,7 @@ from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.evidence.transcript import transcript
 from smbtorture_py.net.taps import CapturedEvent
+from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.targets.bench import reference_bench
 
 
@@ -38,6 +39,8 @@ def main(area: str, seed: int) -> None:
         for variant in case.variants:
             with bench.place(seed) as (world, target):
                 result = run_case(case, variant, world, target, seed)
+            if result.outcome is Outcome.NOT_APPLICABLE:
+                continue
             print(result.full_id, digest(result), len(result.capture))
 
 
