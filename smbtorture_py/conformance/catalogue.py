@@ -49,6 +49,12 @@ class Requirement:
     outcome: str
     deviations: Mapping[str, str] = field(default_factory=dict)
     area: str = ""
+    document: str = "MS-SMB2"
+
+    @property
+    def source(self) -> str:
+        """The document and its section; empty where neither is known."""
+        return f"{self.document} {self.section}".strip()
 
     def __str__(self) -> str:
         return f"{self.id} [{self.level}] {self.condition} -> {self.outcome}"

@@ -285,7 +285,8 @@ def explain(observation: Observation, requirement: Requirement) -> str:
     return "\n".join(
         [
             f"{observation.what}: {title}",
-            f"  requirement  {requirement.id} [{requirement.level}] (MS-SMB2 {requirement.section})",
+            f"  requirement  {requirement.id} [{requirement.level}]"
+            + (f" ({requirement.source})" if requirement.source else ""),
             f"               when {requirement.condition}",
             f"               then {requirement.outcome}",
             *(f"  expected     {line}" for line in observation.expected),

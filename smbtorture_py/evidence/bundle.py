@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from smbtorture_py.conformance.runner import CaseResult
 from smbtorture_py.evidence.key_file import SessionSecrets, decode_as_entries, key_file
 from smbtorture_py.evidence.pcapng import PcapngWriter
 from smbtorture_py.evidence.transcript import transcript
-from smbtorture_py.net.taps import CapturedFrame
+from smbtorture_py.net.taps import CapturedFrame, CaptureRecord
 
 TRANSCRIPT: Final = "transcript.txt"
 CAPTURE: Final = "trace.pcapng"
@@ -37,13 +37,19 @@ def write_evidence(
     ]
     lines += ["", f"reproduce: {reproduce}"]
     (folder / RESULT).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / TRANSCRIPT).write_text(
-        "".join(f"{line}\n" for line in transcript(result.capture)), encoding="utf-8"
-    )
+    write_traffic(folder, result.capture, result.sessions, f"{result.full_id}: {result.outcome}")
+
+
+def write_traffic(
+    folder: Path, records: Sequence[CaptureRecord], sessions: Iterable[Session], title: str
+) -> None:
+    """Write transcript, capture and keys into a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRANSCRIPT).write_text("".join(f"{line}\n" for line in transcript(records)), encoding="utf-8")
     with (folder / CAPTURE).open("wb") as file:
-        file.writelines(PcapngWriter(f"{result.full_id}: {result.outcome}").write(result.capture))
-    (folder / KEYS).write_text(key_file(secrets_of(result.sessions)), encoding="ascii")
-    ports = {record.remote.port for record in result.capture if isinstance(record, CapturedFrame)}
+        file.writelines(PcapngWriter(title).write(records))
+    (folder / KEYS).write_text(key_file(secrets_of(sessions)), encoding="ascii")
+    ports = {record.remote.port for record in records if isinstance(record, CapturedFrame)}
     (folder / DECODE_AS).write_text(decode_as_entries(ports), encoding="ascii")
 
 
