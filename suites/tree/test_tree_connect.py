@@ -50,9 +50,6 @@ WRITES: Final = (
     AccessMask.FILE_APPEND_DATA,
     AccessMask.FILE_WRITE_EA,
     AccessMask.FILE_WRITE_ATTRIBUTES,
-    AccessMask.DELETE,
-    AccessMask.WRITE_DAC,
-    AccessMask.WRITE_OWNER,
 )
 
 
@@ -176,13 +173,14 @@ def test_maximal_access_is_what_the_user_has(lab: Lab) -> None:
     variants={"dialect": DIALECTS},
 )
 def test_maximal_access_of_a_read_only_share(lab: Lab) -> None:
-    """On a share that is read-only MaximalAccess has the right to read and none to change anything."""
+    """On a share that is read-only MaximalAccess has the right to read and none to write."""
     session = lab.logon()
     answer = session.tree_connect(ShareRole.READ_ONLY)
     check(answer, specification=Status.SUCCESS)
     check.field(answer, "maximal_access", specification=has_flag(AccessMask.FILE_READ_DATA))
     for right in WRITES:
         check.field(answer, "maximal_access", specification=lacks_flag(right))
+    check(answer.tree.create(), specification=[Status.ACCESS_DENIED, Status.MEDIA_WRITE_PROTECTED])
     check.alive(session)
 
 

@@ -97,6 +97,6 @@ def test_a_file_is_reached_through_another_tree(lab: Lab, command: str) -> None:
         answer,
         specification=Status.SUCCESS,
         windows=Status.FILE_CLOSED,
-        samba=[Status.NETWORK_NAME_DELETED, Status.FILE_CLOSED],
+        other_tree=Status.NETWORK_NAME_DELETED,
     )
     check.alive(session)

@@ -163,7 +163,8 @@ def test_a_path_that_is_not_in_the_message(lab: Lab, what: str) -> None:
         "length-beyond": field(PATH_LENGTH_OFFSET, length + 64),
         "length-odd": field(PATH_LENGTH_OFFSET, length - 1),
     }[what]
-    check(session.tree_connect(tamper=change), specification=Status.INVALID_PARAMETER)
+    answer = session.tree_connect(tamper=change)
+    check(answer, specification=Status.INVALID_PARAMETER, samba=Status.ILLEGAL_CHARACTER)
     check(session.tree_connect(), specification=Status.SUCCESS)
     check.alive(session)
 
@@ -201,6 +202,7 @@ def test_3_1_1_wants_a_signature(lab: Lab) -> None:
     check(
         session.tree_connect(sign=False),
         specification=DISCONNECT,
+        samba=Status.ACCESS_DENIED,
         ksmbd=Status.SUCCESS,
     )
     check.alive(other)
@@ -219,7 +221,12 @@ def test_3_1_1_wants_a_signature_on_every_channel(lab: Lab, number: int) -> None
     here, there = session.channels[number], session.channels[1 - number]
     file = session.tree(on=here).open(on=here)
     here.ended_on_purpose = True
-    check(session.tree_connect(on=here, sign=False), specification=DISCONNECT, ksmbd=Status.SUCCESS)
+    check(
+        session.tree_connect(on=here, sign=False),
+        specification=DISCONNECT,
+        samba=Status.ACCESS_DENIED,
+        ksmbd=Status.SUCCESS,
+    )
     check(file.write(b"still here", on=there), specification=Status.SUCCESS)
     check.alive(session)
 

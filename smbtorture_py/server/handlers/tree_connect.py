@@ -20,8 +20,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     policies, body = server.policies, request.body
     if not isinstance(body, TreeConnectRequest):
         return Reply(Status.INVALID_PARAMETER)
-    if policies.tree.unprotected_ends_connection(request, session):
-        connection.disconnect(now)
+    if policies.tree.is_unprotected(request, session):
+        if policies.tree.unprotected_ends_connection():
+            connection.disconnect(now)
         return Reply(Status.ACCESS_DENIED)
     names = policies.tree.split_path(body.path)
     if names is None:

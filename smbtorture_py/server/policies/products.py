@@ -29,6 +29,7 @@ from smbtorture_py.server.policies.samba_negotiate import (
     SambaNegotiatePolicy,
     SambaValidateNegotiatePolicy,
 )
+from smbtorture_py.server.policies.samba_tree import SambaTreePolicy
 from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
@@ -73,6 +74,7 @@ def samba() -> Policies:
         negotiate=SambaNegotiatePolicy(),
         validate_negotiate=SambaValidateNegotiatePolicy(),
         session=SambaSessionPolicy(),
+        tree=SambaTreePolicy(),
         interface=SambaInterfacePolicy(),
         create=SambaCreatePolicy(),
         file_control=SambaFileControlPolicy(),

@@ -34,8 +34,8 @@ class TreePolicy:
         """What a request with an unknown TreeId fails with (3.3.5.2.11)."""
         return Status.NETWORK_NAME_DELETED
 
-    def unprotected_ends_connection(self, request: Request, session: Session) -> bool:
-        """Whether TREE_CONNECT on 3.1.1 that is neither signed nor encrypted ends the connection (3.3.5.7).
+    def is_unprotected(self, request: Request, session: Session) -> bool:
+        """Whether this is a TREE_CONNECT on 3.1.1 that is neither signed nor encrypted (3.3.5.7).
 
         Not for guest and anonymous sessions. Erratum 10: "not signed or not encrypted" means neither of the
         two.
@@ -47,6 +47,10 @@ class TreePolicy:
             and not request.is_signed
             and not request.is_encrypted
         )
+
+    def unprotected_ends_connection(self) -> bool:
+        """Whether such a TREE_CONNECT ends the connection (3.3.5.7); else it gets ACCESS_DENIED."""
+        return True
 
     def split_path(self, path: str) -> tuple[str, str] | None:
         r"""Host and share of \\host\share; None where it does not have that form, INVALID_PARAMETER
