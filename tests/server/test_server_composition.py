@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from smbtorture_py.server import defects
 from smbtorture_py.server.composition import compose
 from smbtorture_py.server.defects import DEFECTS
 from smbtorture_py.server.defects.registry import defect
@@ -53,6 +55,26 @@ def test_a_defect_must_say_what_it_is() -> None:
         @defect("silent", replaces=BindPolicy.is_served, breaks=[], origin="")
         def _silent(original, self, connection):  # type: ignore[no-untyped-def]
             return original(connection)
+
+
+def test_an_answer_that_is_always_the_same_must_say_what_is_wrong_with_it() -> None:
+    with pytest.raises(ValueError, match="says nothing"):
+        defect("silent", replaces=BindPolicy.is_served, breaks=[], origin="").always(True, "")
+    with pytest.raises(ValueError, match="two defects"):
+        defect("bind-again-accepted", replaces=BindPolicy.is_served, breaks=[], origin="").always(
+            True, "Again."
+        )
+
+
+def test_every_defect_that_is_begun_enters_the_catalogue() -> None:
+    begun = [
+        node.args[0].value
+        for module in Path(defects.__path__[0]).glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "defect"
+        if isinstance(node.args[0], ast.Constant)
+    ]
+    assert sorted(begun) == sorted(DEFECTS)
 
 
 def test_every_defect_breaks_something_and_has_an_origin() -> None:

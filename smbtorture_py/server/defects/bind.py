@@ -23,28 +23,23 @@ if TYPE_CHECKING:
     from smbtorture_py.wire.session_setup import SessionSetupRequest
 
 
-@defect(
+defect(
     "bind-unknown-session-refused-softly",
     replaces=BindPolicy.session_not_found_status,
     breaks=["SMB2-3.3.5.5-09"],
     origin="Samba: an unknown session is taken for one of another cluster node",
+).always(
+    Status.REQUEST_NOT_ACCEPTED,
+    "A bind to a session that does not exist is not accepted, as if it might be later.",
 )
-def _unknown_session_refused_softly(original: Callable[[], Status], self: BindPolicy) -> Status:
-    """A bind to a session that does not exist is not accepted, as if it might be later."""
-    del original, self
-    return Status.REQUEST_NOT_ACCEPTED
 
 
-@defect(
+defect(
     "bind-over-smb2-invalid",
     replaces=BindPolicy.not_served_status,
     breaks=["SMB2-3.3.5.5-25"],
     origin="chimera PR 658: binds of SMB 2 connections had another status",
-)
-def _over_smb2_invalid(original: Callable[[Request], Status], self: BindPolicy, request: Request) -> Status:
-    """A bind over SMB 2 is an invalid parameter."""
-    del original, self, request
-    return Status.INVALID_PARAMETER
+).always(Status.INVALID_PARAMETER, "A bind over SMB 2 is an invalid parameter.")
 
 
 @defect(
@@ -57,22 +52,15 @@ def _served_while_off(
     original: Callable[[Connection], bool], self: BindPolicy, connection: Connection
 ) -> bool:
     """Binds are served although multichannel is off."""
-    del original, self
     return connection.is_3x
 
 
-@defect(
+defect(
     "bind-another-dialect-accepted",
     replaces=BindPolicy.dialect_status,
     breaks=["SMB2-3.3.5.5-10"],
     origin="plausible: keys of 3.0 and 3.0.2 are derived alike, so it seems to work",
-)
-def _another_dialect_accepted(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """The dialect of the connection is not compared with the session's."""
-    del original, self, request, session
-    return Status.SUCCESS
+).always(Status.SUCCESS, "The dialect of the connection is not compared with the session's.")
 
 
 @defect(
@@ -85,36 +73,23 @@ def _another_dialect_denied(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind from a connection with another dialect is denied."""
-    del self
     return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.ACCESS_DENIED
 
 
-@defect(
+defect(
     "bind-unsigned-accepted",
     replaces=BindPolicy.signature_is_required,
     breaks=["SMB2-3.3.5.5-11", "SMB2-3.3.5.5-40"],
     origin="plausible: the one check of a bind that a correct client never shows to be missing",
-)
-def _unsigned_accepted(
-    original: Callable[[Request, Session], bool], self: BindPolicy, request: Request, session: Session
-) -> bool:
-    """A bind without a signature is accepted."""
-    del original, self, request, session
-    return False
+).always(False, "A bind without a signature is accepted.")
 
 
-@defect(
+defect(
     "bind-signature-not-verified",
     replaces=BindPolicy.signature_is_right,
     breaks=["SMB2-3.3.5.5-17", "SMB2-3.3.5.5-18", "SMB2-3.3.5.5-40"],
     origin="ksmbd 3.5.4, chimera issue 955: the signature of a bind is not verified",
-)
-def _signature_not_verified(
-    original: Callable[[Request, Session], bool], self: BindPolicy, request: Request, session: Session
-) -> bool:
-    """A bind with any signature is accepted."""
-    del original, self, request, session
-    return True
+).always(True, "A bind with any signature is accepted.")
 
 
 @defect(
@@ -127,7 +102,6 @@ def _key_of_any_channel(
     original: Callable[[Request, Session], bool], self: BindPolicy, request: Request, session: Session
 ) -> bool:
     """A bind signed with the key of any channel is accepted."""
-    del self
     signing = request.connection.server.policies.signing
     keys = [channel.signing_key for channel in session.channel_list]
     return original(request, session) or any(signing.signature_is_right(request, key) for key in keys)
@@ -143,7 +117,6 @@ def _later_legs_unchecked(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """Only the first leg of a bind is checked."""
-    del self
     begun = session.session_id in request.connection.preauth_session_table
     return Status.SUCCESS if begun else original(request, session)
 
@@ -158,7 +131,6 @@ def _client_guid_denied(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind from another ClientGuid is denied."""
-    del self
     return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.ACCESS_DENIED
 
 
@@ -172,7 +144,6 @@ def _in_progress_unsigned(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind to a session without a key is an invalid parameter."""
-    del self
     return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.INVALID_PARAMETER
 
 
@@ -186,7 +157,6 @@ def _one_at_a_time(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A session that is being authenticated on one connection is not bound on another."""
-    del self
     others = (one for one in request.connection.server.connection_list if one is not request.connection)
     if any(session.session_id in other.preauth_session_table for other in others):
         return Status.REQUEST_NOT_ACCEPTED
@@ -203,7 +173,6 @@ def _suspends_session(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """From the first leg of a bind to its last one the whole session counts as being set up."""
-    del self
     begun = session.session_id in request.connection.preauth_session_table
     if begun:
         session.state = SessionState.VALID
@@ -213,18 +182,12 @@ def _suspends_session(
     return status
 
 
-@defect(
+defect(
     "bind-expired-accepted",
     replaces=BindPolicy.expired_status,
     breaks=["SMB2-3.3.5.5-14"],
     origin="Samba: the bind of an expired session proceeds",
-)
-def _expired_accepted(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A session that has expired can be bound."""
-    del original, self, request, session
-    return Status.SUCCESS
+).always(Status.SUCCESS, "A session that has expired can be bound.")
 
 
 @defect(
@@ -237,7 +200,6 @@ def _guest_invalid(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind to a guest or anonymous session is an invalid parameter."""
-    del self
     return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.INVALID_PARAMETER
 
 
@@ -251,22 +213,15 @@ def _anonymous_only_refused(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """Only anonymous sessions are kept from being bound, guests are not."""
-    del self
     return Status.SUCCESS if session.is_guest else original(request, session)
 
 
-@defect(
+defect(
     "bind-again-accepted",
     replaces=BindPolicy.already_bound_status,
     breaks=["SMB2-3.3.5.5-16"],
     origin="dittofs issue 982, ksmbd: a second bind of a channel replaced the live one",
-)
-def _again_accepted(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A channel can be bound again."""
-    del original, self, request, session
-    return Status.SUCCESS
+).always(Status.SUCCESS, "A channel can be bound again.")
 
 
 @defect(
@@ -279,7 +234,6 @@ def _again_unseats_channel(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A second bind of a channel is refused, and the channel removed."""
-    del self
     status = original(request, session)
     if status is not Status.SUCCESS:
         session.channel_list.remove(request.connection)
@@ -297,7 +251,6 @@ def _fresh_connections_only(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A connection that has a session cannot be bound to another."""
-    del self
     return Status.REQUEST_NOT_ACCEPTED if request.connection.session_table else original(request, session)
 
 
@@ -311,7 +264,6 @@ def _another_cipher_spoils_keys(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind over another cipher takes the session's encryption keys away."""
-    del self
     status = original(request, session)
     if status is not Status.SUCCESS:
         session.encryption_key = session.decryption_key = b""
@@ -328,7 +280,6 @@ def _one_channel_less(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """The last channel within the limit is refused."""
-    del original, self
     full = len(session.channel_list) + 1 >= request.connection.server.config.max_channels
     return Status.INSUFFICIENT_RESOURCES if full else Status.SUCCESS
 
@@ -343,25 +294,18 @@ def _waits_for_acknowledgments(
     original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
 ) -> Status:
     """A bind is refused while a channel of the session has data on its way."""
-    del self
     channels = (channel.connection for channel in session.channel_list)
     if any(channel.bytes_acknowledged < channel.bytes_written for channel in channels):
         return Status.INSUFFICIENT_RESOURCES
     return original(request, session)
 
 
-@defect(
+defect(
     "bind-another-user-accepted",
     replaces=BindPolicy.user_matches,
     breaks=["SMB2-3.3.5.5-19"],
     origin="Samba bug 14512 (4ab1b29d5), chimera issue 1061: the user of a bind is not compared",
-)
-def _another_user_accepted(
-    original: Callable[[Session, Identity], bool], self: BindPolicy, session: Session, identity: Identity
-) -> bool:
-    """Any user who can authenticate can bind a connection to a session."""
-    del original, self, session, identity
-    return True
+).always(True, "Any user who can authenticate can bind a connection to a session.")
 
 
 @defect(
@@ -374,32 +318,23 @@ def _guests_match(
     original: Callable[[Session, Identity], bool], self: BindPolicy, session: Session, identity: Identity
 ) -> bool:
     """A guest or nobody can bind a connection to any session."""
-    del self
     return identity.is_guest or identity.is_anonymous or original(session, identity)
 
 
-@defect(
+defect(
     "bind-another-user-logon-failure",
     replaces=BindPolicy.user_mismatch_status,
     breaks=["SMB2-3.3.5.5-19"],
     origin="ksmbd until the end of 2025: another user was answered with LOGON_FAILURE",
-)
-def _another_user_logon_failure(original: Callable[[], Status], self: BindPolicy) -> Status:
-    """A bind by another user is a logon failure."""
-    del original, self
-    return Status.LOGON_FAILURE
+).always(Status.LOGON_FAILURE, "A bind by another user is a logon failure.")
 
 
-@defect(
+defect(
     "bind-failure-ends-session",
     replaces=BindPolicy.failure_removes_session,
     breaks=["SMB2-3.3.5.5-42", "SMB2-3.3.5.5-41", "SMB2-3.3.5.5-28"],
     origin="Samba bug 14512 (d95e90fe4), ksmbd until 2026: a wrong password ended the session",
-)
-def _failure_ends_session(original: Callable[[Session], bool], self: BindPolicy, session: Session) -> bool:
-    """A bind whose authentication fails ends the session."""
-    del original, self, session
-    return True
+).always(True, "A bind whose authentication fails ends the session.")
 
 
 @defect(
@@ -412,7 +347,6 @@ def _flag_not_needed(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """SESSION_SETUP without the flag finds sessions of other connections."""
-    del self
     if request.command == Command.SESSION_SETUP:
         return request.connection.server.global_session_table.get(request.session_id)
     return original(request)
@@ -428,7 +362,6 @@ def _serves_half_way(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """A connection serves the session from the first leg of its bind on."""
-    del self
     connection = request.connection
     if request.session_id in connection.preauth_session_table:
         return connection.server.global_session_table.get(request.session_id)
@@ -445,7 +378,6 @@ def _repeats_flags(
     original: Callable[..., SessionFlags], self: SessionPolicy, session: Session, *, encrypt: bool
 ) -> SessionFlags:
     """The response to a bind says ENCRYPT_DATA where the session has keys for it."""
-    del self
     flags = original(session, encrypt=encrypt)
     is_bound = len(session.channel_list) > 1 and session.encryption_key
     return flags | SessionFlags.ENCRYPT_DATA if is_bound else flags
@@ -466,7 +398,6 @@ def _keeps_previous_session(
     requested_id: int,
 ) -> bool:
     """A bind does not end the session that PreviousSessionId names."""
-    del self
     is_bound = len(session.channel_list) > 1
     return not is_bound and original(session, previous, requested_id=requested_id)
 
@@ -485,7 +416,6 @@ def _security_mode_ignored(
     request: SessionSetupRequest,
 ) -> bool:
     """A bind does not make signing required."""
-    del self
     is_bound = len(session.channel_list) > 1
     return session.signing_required if is_bound else original(connection, session, request)
 
@@ -500,7 +430,6 @@ def _security_mode_on_its_channel(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """Signing that a bind made required is not required on the first channel."""
-    del self
     is_first = session.connection is request.connection and len(session.channel_list) > 1
     return not is_first and original(request, session)
 
@@ -518,5 +447,4 @@ def _in_any_envelope(
     session_id: int,
 ) -> Session | None:
     """Encrypted messages are opened with the keys of sessions of other connections."""
-    del original, self
     return connection.server.global_session_table.get(session_id)

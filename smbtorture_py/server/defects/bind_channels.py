@@ -35,7 +35,6 @@ def _trees_on_first_channel_only(
     session: Session,
 ) -> TreeConnect | None:
     """TreeIds are known on the first channel only."""
-    del self
     return original(request, session) if request.connection is session.connection else None
 
 
@@ -49,7 +48,6 @@ def _files_on_opening_channel_only(
     original: Callable[[Open, Request], bool], self: CreatePolicy, open_: Open, request: Request
 ) -> bool:
     """FileIds are known on the channel that opened the file only."""
-    del self
     return original(open_, request) and open_.connection is request.connection
 
 
@@ -66,7 +64,6 @@ def _cancel_from_any_channel(
     header: Header,
 ) -> Request | None:
     """A CANCEL finds requests of every channel by their AsyncId."""
-    del self
     found = original(connection, header)
     session = connection.session_table.get(header.session_id)
     if found is not None or session is None or not header.has(HeaderFlags.ASYNC_COMMAND):
@@ -88,7 +85,6 @@ def _loss_of_first_channel_ends_session(
     session: Session,
 ) -> bool:
     """The loss of Session.Connection ends the session."""
-    del self
     return original(connection, session) and session.connection is not connection
 
 
@@ -105,7 +101,6 @@ def _loss_of_later_channel_ends_session(
     session: Session,
 ) -> bool:
     """The loss of a channel that was bound ends the session."""
-    del self
     return original(connection, session) and session.connection is connection
 
 
@@ -122,7 +117,6 @@ def _sessions_judged_together(
     session: Session,
 ) -> bool:
     """All sessions of a lost connection end as soon as one has no other channel."""
-    del self, session
     return all(original(connection, one) for one in connection.session_table.values())
 
 
@@ -136,7 +130,6 @@ def _loss_cancels_every_channel(
     original: Callable[[Session], Channel], self: ConnectionLossPolicy, session: Session
 ) -> Channel:
     """The loss of the first channel ends what waits on the others."""
-    del self
     for channel in session.channel_list:
         for request in list(channel.connection.async_command_list.values()):
             if request.on_cancel is not None:
@@ -144,18 +137,12 @@ def _loss_cancels_every_channel(
     return original(session)
 
 
-@defect(
+defect(
     "loss-leaves-requests-waiting",
     replaces=AsyncPolicy.pending_requests_end_with_connection,
     breaks=["SMB2-3.3.7.1-02"],
     origin="Samba 4.17: a LOCK that waits on a lost channel is granted to nobody later",
-)
-def _loss_leaves_requests_waiting(
-    original: Callable[[Request], bool], self: AsyncPolicy, request: Request
-) -> bool:
-    """What waits on a lost connection goes on waiting."""
-    del original, self, request
-    return False
+).always(False, "What waits on a lost connection goes on waiting.")
 
 
 @defect(
@@ -168,4 +155,3 @@ def _lost_channel_stays_listed(
     original: Callable[[Connection], None], self: ChannelTable, connection: Connection
 ) -> None:
     """Channels that were lost stay in the list and count for the limit."""
-    del original, self, connection

@@ -22,16 +22,12 @@ if TYPE_CHECKING:
     from smbtorture_py.wire.negotiate import Dialect
 
 
-@defect(
+defect(
     "bind-leg-unsigned",
     replaces=SigningPolicy.bind_leg_is_signed,
     breaks=["SMB2-3.3.5.5-30"],
     origin="ksmbd until July 2026, chimera PR 685: intermediate bind responses went out unsigned",
-)
-def _leg_unsigned(original: Callable[[Request], bool], self: SigningPolicy, request: Request) -> bool:
-    """The response that continues a bind is not signed."""
-    del original, self, request
-    return False
+).always(False, "The response that continues a bind is not signed.")
 
 
 @defect(
@@ -48,7 +44,6 @@ def _leg_signed_with_session_key(
     session: Session,
 ) -> bytes:
     """The response that continues a bind is signed with the key that the signing key is derived from."""
-    del self
     continues = request.is_binding and reply.status == Status.MORE_PROCESSING_REQUIRED
     return session.session_key if continues else original(request, reply, session)
 
@@ -63,7 +58,6 @@ def _success_signed_with_session_key(
     original: Callable[[Request, Session], bytes], self: SigningPolicy, request: Request, session: Session
 ) -> bytes:
     """The final response to a bind is signed with Session.SigningKey."""
-    del original, self, request
     return session.signing_key
 
 
@@ -77,7 +71,6 @@ def _channel_answers_with_session_key(
     original: Callable[[Request, Session], bytes], self: SigningPolicy, request: Request, session: Session
 ) -> bytes:
     """Responses on every channel are signed with Session.SigningKey."""
-    del original, self, request
     return session.signing_key
 
 
@@ -91,7 +84,6 @@ def _channel_verified_with_session_key(
     original: Callable[[Request, Session], bytes], self: SigningPolicy, request: Request, session: Session
 ) -> bytes:
     """Requests on every channel are verified with Session.SigningKey."""
-    del self
     return session.signing_key if session.signing_key else original(request, session)
 
 
@@ -105,7 +97,6 @@ def _channel_keys_interchangeable(
     original: Callable[[Request, bytes], bool], self: SigningPolicy, request: Request, key: bytes
 ) -> bool:
     """A request signed with the key of another channel is accepted."""
-    del self
     session = request.connection.session_table.get(request.session_id)
     keys = [] if session is None else [channel.signing_key for channel in session.channel_list]
     return any(original(request, one) for one in (key, *keys))
@@ -121,7 +112,6 @@ def _rewrites_session_keys(
     original: Callable[..., bool], self: SessionPolicy, *, is_new: bool, is_binding: bool
 ) -> bool:
     """A bind gives the whole session new keys."""
-    del self
     return is_binding or original(is_new=is_new, is_binding=is_binding)
 
 
@@ -137,7 +127,6 @@ def _hash_shared(
     connection_value: PreauthIntegrityHash,
 ) -> PreauthIntegrityHash:
     """All binds of a connection go into one hash."""
-    del original, self
     return connection_value
 
 
@@ -153,7 +142,6 @@ def _hash_starts_empty(
     connection_value: PreauthIntegrityHash,
 ) -> PreauthIntegrityHash:
     """The hash of a bind leaves the negotiation out."""
-    del original, connection_value
     return self.start()
 
 
@@ -171,7 +159,6 @@ def _channel_key_without_hash(
     preauth_hash: bytes,
 ) -> bytes:
     """The key of a bound channel is derived with an empty hash."""
-    del self
     return original(dialect, session_key, bytes(len(preauth_hash)))
 
 
@@ -189,7 +176,6 @@ def _channel_key_not_derived(
     preauth_hash: bytes,
 ) -> bytes:
     """A bound channel signs with the session key of its authentication."""
-    del original, self, dialect, preauth_hash
     return session_key
 
 
@@ -206,7 +192,6 @@ def _encryption_on_first_channel_only(
     session_id: int,
 ) -> Session | None:
     """Encrypted messages are opened on the first channel only."""
-    del self
     session = original(connection, session_id)
     return session if session is not None and session.connection is connection else None
 
@@ -224,6 +209,5 @@ def _encryption_required_on_first_channel_only(
     tree: TreeConnect,
 ) -> Status:
     """A share that must be encrypted serves plain requests on later channels."""
-    del self
     is_first = request.session is None or request.session.connection is request.connection
     return original(request, tree) if is_first else Status.SUCCESS

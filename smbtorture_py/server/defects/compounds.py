@@ -20,17 +20,12 @@ if TYPE_CHECKING:
 )
 def _always_related(original: Callable[[Request], bool], self: CompoundPolicy, request: Request) -> bool:
     """Requests in one frame are always taken to depend on each other."""
-    del original, self
     return request is not request.chain.requests[0]
 
 
-@defect(
+defect(
     "compound-never-related",
     replaces=CompoundPolicy.is_related,
     breaks=["SMB2-3.3.5.2.7.2-01", "SMB2-3.3.5.2.7.2-02"],
     origin="plausible: chains are cut into messages and each is processed by itself",
-)
-def _never_related(original: Callable[[Request], bool], self: CompoundPolicy, request: Request) -> bool:
-    """Requests in one frame are never taken to depend on each other."""
-    del original, self, request
-    return False
+).always(False, "Requests in one frame are never taken to depend on each other.")

@@ -62,7 +62,6 @@ def _index_zero_listed(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """Interfaces with index zero are listed."""
-    del original, self
     return list(configured)
 
 
@@ -76,7 +75,6 @@ def _multi_channel_advertised_while_off(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """MULTI_CHANNEL is announced although the server does not have it."""
-    del self
     return original(connection) or Capabilities.MULTI_CHANNEL in connection.client_capabilities
 
 
@@ -93,7 +91,6 @@ def _list_empty(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """No interface is listed."""
-    del original, self, configured
     return []
 
 
@@ -121,7 +118,6 @@ def _table_small(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """Only the first 32 addresses are listed."""
-    del self
     return original(configured)[:_TABLE_SIZE]
 
 
@@ -135,7 +131,6 @@ def _one_address_each(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """Only the first address of each interface is listed."""
-    del self
     first: dict[int, NetworkInterface] = {}
     for interface in original(configured):
         first.setdefault(interface.index, interface)
@@ -152,7 +147,6 @@ def _listed_twice(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """Every address is listed twice."""
-    del self
     return original(configured) * 2
 
 
@@ -166,7 +160,6 @@ def _wildcard_listed(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """The unspecified address is listed as well."""
-    del self
     found = original(configured)
     return [*found, *(replace(interface, address=_WILDCARD) for interface in found[:1])]
 
@@ -181,7 +174,6 @@ def _bridge_listed(
     original: Callable[[Interfaces], Interfaces], self: InterfaceList, configured: Interfaces
 ) -> Interfaces:
     """An address is listed on which the server cannot be reached."""
-    del self
     found = original(configured)
     return [*found, *(replace(interface, address=_BRIDGE) for interface in found[:1])]
 
@@ -199,7 +191,6 @@ def _in_use_left_out(
     address: IpAddress,
 ) -> bool:
     """The address that the request came to is not listed."""
-    del self
     return original(request, address) and str(address) != request.connection.local_address[0]
 
 
@@ -216,7 +207,6 @@ def _list_in_turn(
     address: IpAddress,
 ) -> bool:
     """Each query is told a part of the addresses."""
-    del self
     return original(request, address) and address.packed[-1] % 2 == request.header.message_id % 2
 
 
@@ -233,7 +223,6 @@ def _list_for_first_session(
     address: IpAddress,
 ) -> bool:
     """Sessions other than the first of a connection are told nothing."""
-    del self
     first = next(iter(request.connection.session_table), None)
     return original(request, address) and request.session_id == first
 
@@ -241,18 +230,12 @@ def _list_for_first_session(
 # What an entry says
 
 
-@defect(
+defect(
     "interface-index-constant",
     replaces=InterfaceList.if_index,
     breaks=["SMB2-2.2.32.5-05"],
     origin="Samba before b78ff571765: the configured index was lost, IfIndex was always 0xFFFFFFFF",
-)
-def _index_constant(
-    original: Callable[[NetworkInterface], int], self: InterfaceList, interface: NetworkInterface
-) -> int:
-    """Every interface has the same index."""
-    del original, self, interface
-    return _NO_INDEX
+).always(_NO_INDEX, "Every interface has the same index.")
 
 
 @defect(
@@ -265,7 +248,6 @@ def _index_per_address(
     original: Callable[[NetworkInterface], int], self: InterfaceList, interface: NetworkInterface
 ) -> int:
     """Addresses of one interface have different indices."""
-    del self
     return original(interface) * 2 + isinstance(interface.address, IPv6Address)
 
 
@@ -281,7 +263,6 @@ def _capability_unknown(
     interface: NetworkInterface,
 ) -> InterfaceCapability:
     """A bit that does not exist is set in Capability."""
-    del self
     return original(interface) | InterfaceCapability(_UNKNOWN_CAPABILITY)
 
 
@@ -297,7 +278,6 @@ def _capability_swapped(
     interface: NetworkInterface,
 ) -> InterfaceCapability:
     """RSS is reported as RDMA and RDMA as RSS."""
-    del self
     capability = original(interface)
     rss = InterfaceCapability.RSS_CAPABLE & capability
     rdma = InterfaceCapability.RDMA_CAPABLE & capability
@@ -314,7 +294,6 @@ def _speed_in_megabits(
     original: Callable[[NetworkInterface], int], self: InterfaceList, interface: NetworkInterface
 ) -> int:
     """LinkSpeed is counted in millions of bits a second."""
-    del self
     return original(interface) // _MEGABIT
 
 
@@ -328,7 +307,6 @@ def _speed_in_bytes(
     original: Callable[[NetworkInterface], int], self: InterfaceList, interface: NetworkInterface
 ) -> int:
     """LinkSpeed is counted in bytes a second."""
-    del self
     return original(interface) // _BITS_PER_BYTE
 
 
@@ -342,7 +320,6 @@ def _address_reversed(
     original: Callable[[NetworkInterface], IpAddress], self: InterfaceList, interface: NetworkInterface
 ) -> IpAddress:
     """Addresses are in the byte order of the processor."""
-    del self
     address = original(interface)
     return type(address)(address.packed[::-1])
 
@@ -357,24 +334,17 @@ def _family_of_linux(
     original: Callable[[NetworkInterface], SockaddrStorage], self: InterfaceList, interface: NetworkInterface
 ) -> SockaddrStorage:
     """The Family of IPv6 addresses is 10."""
-    del self
     storage = original(interface)
     is_v6 = isinstance(interface.address, IPv6Address)
     return replace(storage, family=_LINUX_AF_INET6 if is_v6 else AddressFamily.INTER_NETWORK)
 
 
-@defect(
+defect(
     "interface-port-told",
     replaces=InterfaceList.port,
     breaks=["SMB2-2.2.32.5.1-03"],
     origin="plausible: the socket address of the listener is copied",
-)
-def _port_told(
-    original: Callable[[NetworkInterface], int], self: InterfaceList, interface: NetworkInterface
-) -> int:
-    """Port is the port that the server listens on."""
-    del original, self, interface
-    return _SMB_PORT
+).always(_SMB_PORT, "Port is the port that the server listens on.")
 
 
 @defect(
@@ -389,7 +359,6 @@ def _reserved_set(
     interface: NetworkInterface,
 ) -> NetworkInterfaceInfo:
     """Reserved is not zero."""
-    del self
     return replace(original(interface), reserved=interface.index)
 
 
@@ -404,7 +373,6 @@ def _reserved_set(
 )
 def _last_next_set(original: Callable[[Entries], bytes], self: InterfaceList, entries: Entries) -> bytes:
     """Next of the last entry leads behind the end of the list."""
-    del self
     return original([*entries[:-1], *(replace(entry, next=_ENTRY_SIZE) for entry in entries[-1:])])
 
 
@@ -416,7 +384,6 @@ def _last_next_set(original: Callable[[Entries], bytes], self: InterfaceList, en
 )
 def _next_unaligned(original: Callable[[Entries], bytes], self: InterfaceList, entries: Entries) -> bytes:
     """The entry after one with an IPv6 address is not aligned to eight bytes."""
-    del self
     last = len(entries) - 1
     return original(
         [
@@ -436,7 +403,6 @@ def _next_unaligned(original: Callable[[Entries], bytes], self: InterfaceList, e
 )
 def _list_tail(original: Callable[[Entries], bytes], self: InterfaceList, entries: Entries) -> bytes:
     """Eight bytes follow the last entry."""
-    del self
     return original(entries) + bytes(_TAIL)
 
 
@@ -456,7 +422,6 @@ def _response_file_id(
     output: bytes,
 ) -> IoctlResponse:
     """FileId of the response is zero."""
-    del self
     return replace(original(body, output), file_id=FileId(0, 0))
 
 
@@ -473,7 +438,6 @@ def _response_input_offset(
     output: bytes,
 ) -> IoctlResponse:
     """InputOffset of the response is zero, OutputOffset is not reckoned from it."""
-    del self
     return replace(original(body, output), input_offset=0)
 
 
@@ -487,7 +451,6 @@ def _output_unlimited(
     original: Callable[[IoctlRequest], int], self: InterfacePolicy, body: IoctlRequest
 ) -> int:
     """MaxOutputResponse is not looked at."""
-    del self
     return max(original(body), _ENTRY_SIZE * _ENTRY_SIZE)
 
 
@@ -501,7 +464,6 @@ def _output_off_by_one(
     original: Callable[[IoctlRequest], int], self: InterfacePolicy, body: IoctlRequest
 ) -> int:
     """A list that fits exactly is taken for too long."""
-    del self
     return original(body) - 1
 
 
@@ -518,7 +480,6 @@ def _encrypted_query_refused(
     original: Callable[[Request], Status], self: InterfacePolicy, request: Request
 ) -> Status:
     """An encrypted query is refused because it is not signed."""
-    del self
     return Status.ACCESS_DENIED if request.is_encrypted else original(request)
 
 
@@ -532,7 +493,6 @@ def _signed_query_refused(
     original: Callable[[Request], Status], self: InterfacePolicy, request: Request
 ) -> Status:
     """A query with a flag in its header is refused."""
-    del self
     return Status.INVALID_PARAMETER if request.header.flags else original(request)
 
 
@@ -546,7 +506,6 @@ def _query_on_pipes_only(
     original: Callable[[Request], Status], self: InterfacePolicy, request: Request
 ) -> Status:
     """The query is refused on disk shares."""
-    del self
     tree = request.tree_connect
     on_disk = tree is not None and not tree.share.is_pipe
     return Status.ACCESS_DENIED if on_disk else original(request)
@@ -565,7 +524,6 @@ def _query_without_tree(
     session: Session,
 ) -> TreeConnect | None:
     """An IOCTL with any TreeId is taken to be on the session's first tree."""
-    del self
     found = original(request, session)
     if found is None and request.command == Command.IOCTL:
         found = next(iter(session.tree_connect_table.values()), None)
@@ -582,7 +540,6 @@ def _query_without_session(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """An IOCTL with an unknown SessionId is taken to be of the connection's first session."""
-    del self
     found = original(request)
     if found is None and request.command == Command.IOCTL:
         found = next(iter(request.connection.session_table.values()), None)
@@ -599,7 +556,6 @@ def _session_of_elsewhere(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """A session is usable over connections that are not bound to it."""
-    del self
     found = original(request)
     return found or request.connection.server.global_session_table.get(request.session_id)
 
@@ -607,42 +563,28 @@ def _session_of_elsewhere(
 # IOCTL
 
 
-@defect(
+defect(
     "ioctl-file-id-closed",
     replaces=IoctlPolicy.file_id_given_status,
     breaks=["SMB2-3.3.5.15-01"],
     origin="Samba bug 14788: a FileId that is not all ones was looked up and not found",
-)
-def _file_id_closed(original: Callable[[], Status], self: IoctlPolicy) -> Status:
-    """A FileId with a code that wants none is answered as an unknown file."""
-    del original, self
-    return Status.FILE_CLOSED
+).always(Status.FILE_CLOSED, "A FileId with a code that wants none is answered as an unknown file.")
 
 
-@defect(
+defect(
     "ioctl-flags-ignored",
     replaces=IoctlPolicy.is_fsctl,
     breaks=["SMB2-3.3.5.15-08"],
     origin="plausible: no client ever sends another value",
-)
-def _flags_ignored(original: Callable[[IoctlRequest], bool], self: IoctlPolicy, body: IoctlRequest) -> bool:
-    """Flags of the request are not looked at."""
-    del original, self, body
-    return True
+).always(True, "Flags of the request are not looked at.")
 
 
-@defect(
+defect(
     "ioctl-input-anywhere",
     replaces=IoctlPolicy.input_status,
     breaks=["SMB2-3.3.5.15-10"],
     origin="plausible: what does not use its input does not look where it is",
-)
-def _input_anywhere(
-    original: Callable[[IoctlRequest, int], Status], self: IoctlPolicy, body: IoctlRequest, message_size: int
-) -> Status:
-    """InputOffset and InputCount are not looked at."""
-    del original, self, body, message_size
-    return Status.SUCCESS
+).always(Status.SUCCESS, "InputOffset and InputCount are not looked at.")
 
 
 @defect(
@@ -655,7 +597,6 @@ def _input_offset_always_checked(
     original: Callable[[IoctlRequest, int], Status], self: IoctlPolicy, body: IoctlRequest, message_size: int
 ) -> Status:
     """InputOffset must be right although there is no input."""
-    del self
     return original(replace(body, input_count=body.input_count or int(body.input_offset > 0)), message_size)
 
 
@@ -669,7 +610,6 @@ def _reserved_checked(
     original: Callable[[IoctlRequest, int], Status], self: IoctlPolicy, body: IoctlRequest, message_size: int
 ) -> Status:
     """Reserved fields of the request must be zero."""
-    del self
     if body.reserved or body.reserved2:
         return Status.INVALID_PARAMETER
     return original(body, message_size)
@@ -683,5 +623,4 @@ def _reserved_checked(
 )
 def _response_for_free(original: Callable[[IoctlRequest], int], self: IoctlPolicy, body: IoctlRequest) -> int:
     """Credits are reckoned without the size of the response."""
-    del original, self
     return int(body.input_count)

@@ -38,7 +38,6 @@ def _multi_channel_advertised_unasked(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """MULTI_CHANNEL is advertised to clients that did not ask for it."""
-    del original, self
     return connection.server.config.multichannel
 
 
@@ -52,7 +51,6 @@ def _multi_channel_of_3_1_1_only(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """MULTI_CHANNEL is not advertised on 3.0 and 3.0.2."""
-    del self
     return original(connection) and connection.is_311
 
 
@@ -66,22 +64,15 @@ def _directory_leasing_advertised_unasked(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """DIRECTORY_LEASING is advertised to clients that did not ask for it."""
-    del original, self
     return connection.server.config.directory_leasing
 
 
-@defect(
+defect(
     "persistent-handles-advertised-unasked",
     replaces=NegotiatePolicy.advertises_persistent_handles,
     breaks=["SMB2-3.3.5.4-12"],
     origin="ksmbd: advertised whenever durable handles are configured",
-)
-def _persistent_handles_advertised_unasked(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """PERSISTENT_HANDLES is advertised to every client of SMB 3."""
-    del original, self, connection
-    return True
+).always(True, "PERSISTENT_HANDLES is advertised to every client of SMB 3.")
 
 
 @defect(
@@ -94,22 +85,15 @@ def _encryption_advertised_unasked(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """ENCRYPTION is advertised on 3.0 and 3.0.2 to clients that did not ask for it."""
-    del original, self
     return not connection.is_311
 
 
-@defect(
+defect(
     "encryption-not-advertised",
     replaces=NegotiatePolicy.advertises_encryption,
     breaks=["SMB2-3.3.5.4-13"],
     origin="plausible: encryption is left to the context of 3.1.1",
-)
-def _encryption_not_advertised(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """ENCRYPTION is never advertised."""
-    del original, self, connection
-    return False
+).always(False, "ENCRYPTION is never advertised.")
 
 
 @defect(
@@ -122,22 +106,15 @@ def _encryption_capability_of_3_1_1(
     original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
 ) -> bool:
     """ENCRYPTION is advertised on 3.1.1 as on 3.0."""
-    del original, self
     return Capabilities.ENCRYPTION in connection.client_capabilities
 
 
-@defect(
+defect(
     "notifications-advertised-always",
     replaces=NegotiatePolicy.advertises_notifications,
     breaks=["SMB2-3.3.5.4-16"],
     origin="plausible: a new capability is added to a list of all",
-)
-def _notifications_advertised_always(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """NOTIFICATIONS is advertised to every client of SMB 3."""
-    del original, self, connection
-    return True
+).always(True, "NOTIFICATIONS is advertised to every client of SMB 3.")
 
 
 @defect(
@@ -153,22 +130,15 @@ def _capabilities_of_3x_on_2x(
     dialect: int,
 ) -> Capabilities:
     """Capabilities of SMB 3 are advertised on 2.x."""
-    del self
     return original(connection, dialect) | (connection.client_capabilities & Capabilities.MULTI_CHANNEL)
 
 
-@defect(
+defect(
     "leasing-on-2.0.2",
     replaces=NegotiatePolicy.advertises_leasing,
     breaks=["SMB2-3.3.5.4-60"],
     origin="plausible: the configuration alone decides",
-)
-def _leasing_on_2_0_2(
-    original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
-) -> bool:
-    """LEASING is advertised on 2.0.2."""
-    del original, self, connection, dialect
-    return True
+).always(True, "LEASING is advertised on 2.0.2.")
 
 
 @defect(
@@ -181,22 +151,15 @@ def _large_mtu_when_asked(
     original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
 ) -> bool:
     """Multi-credit is given only to clients that set LARGE_MTU."""
-    del self
     return original(connection, dialect) and Capabilities.LARGE_MTU in connection.client_capabilities
 
 
-@defect(
+defect(
     "large-mtu-on-2.0.2",
     replaces=NegotiatePolicy.supports_multi_credit,
     breaks=["SMB2-3.3.5.4-08"],
     origin="plausible: the transport alone decides",
-)
-def _large_mtu_on_2_0_2(
-    original: Callable[[Connection, int], bool], self: NegotiatePolicy, connection: Connection, dialect: int
-) -> bool:
-    """Multi-credit is given on 2.0.2, too."""
-    del original, self, connection, dialect
-    return True
+).always(True, "Multi-credit is given on 2.0.2, too.")
 
 
 @defect(
@@ -212,7 +175,6 @@ def _lowest_dialect(
     offered: Sequence[int],
 ) -> Dialect | None:
     """The lowest common dialect is chosen."""
-    del original
     return min((one for one in self.dialects(connection.server.config) if one in offered), default=None)
 
 
@@ -229,7 +191,6 @@ def _first_dialect_offered(
     offered: Sequence[int],
 ) -> Dialect | None:
     """The first common dialect of the list is chosen."""
-    del original
     return next((Dialect(one) for one in offered if one in self.dialects(connection.server.config)), None)
 
 
@@ -246,7 +207,6 @@ def _last_dialect_offered(
     offered: Sequence[int],
 ) -> Dialect | None:
     """The last value of the list is chosen, or nothing where that is unknown."""
-    del original
     return Dialect(offered[-1]) if offered[-1] in self.dialects(connection.server.config) else None
 
 
@@ -260,7 +220,6 @@ def _dialect_3_0_2_forgotten(
     original: Callable[[ServerConfig], tuple[Dialect, ...]], self: NegotiatePolicy, config: ServerConfig
 ) -> tuple[Dialect, ...]:
     """3.0.2 is not known."""
-    del self
     return tuple(dialect for dialect in original(config) if dialect != Dialect.SMB_3_0_2)
 
 
@@ -277,7 +236,6 @@ def _wildcard_chosen(
     offered: Sequence[int],
 ) -> Dialect | None:
     """0x02FF is chosen where an SMB2 NEGOTIATE offers it."""
-    del self
     return Dialect.WILDCARD if Dialect.WILDCARD in offered else original(connection, offered)
 
 
@@ -294,63 +252,44 @@ def _dialect_count_ignored(
     body: NegotiateRequest,
 ) -> Sequence[int]:
     """Values behind the DialectCount are taken for dialects."""
-    del self
     if body.negotiate_contexts:
         return original(request, body)
     values = bytes(request.raw[HEADER_SIZE + body.STRUCTURE_SIZE :])
     return struct.unpack(f"<{len(values) // 2}H", values[: len(values) // 2 * 2])
 
 
-@defect(
+defect(
     "no-common-dialect-status",
     replaces=NegotiatePolicy.no_common_dialect_status,
     breaks=["SMB2-3.3.5.4-03"],
     origin="ksmbd: every failure of a NEGOTIATE becomes INSUFFICIENT_RESOURCES",
+).always(
+    Status.INSUFFICIENT_RESOURCES, "A NEGOTIATE without a common dialect fails with INSUFFICIENT_RESOURCES."
 )
-def _no_common_dialect_status(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
-    """A NEGOTIATE without a common dialect fails with INSUFFICIENT_RESOURCES."""
-    del original, self
-    return Status.INSUFFICIENT_RESOURCES
 
 
-@defect(
+defect(
     "no-dialects-status",
     replaces=NegotiatePolicy.no_dialects_status,
     breaks=["SMB2-3.3.5.4-02"],
     origin="plausible: no dialects are no common dialect",
-)
-def _no_dialects_status(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
-    """DialectCount 0 fails with NOT_SUPPORTED."""
-    del original, self
-    return Status.NOT_SUPPORTED
+).always(Status.NOT_SUPPORTED, "DialectCount 0 fails with NOT_SUPPORTED.")
 
 
-@defect(
+defect(
     "second-negotiate-answered",
     replaces=NegotiatePolicy.second_negotiate_ends_connection,
     breaks=["SMB2-3.3.5.4-01"],
     origin="ksmbd: before a session is set up a second NEGOTIATE is processed again",
-)
-def _second_negotiate_answered(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """A connection may be negotiated again."""
-    del original, self, connection
-    return False
+).always(False, "A connection may be negotiated again.")
 
 
-@defect(
+defect(
     "signed-negotiate-accepted",
     replaces=SigningPolicy.signed_negotiate_status,
     breaks=["SMB2-3.3.5.2.4-01"],
     origin="ksmbd: the flag is ignored on NEGOTIATE",
-)
-def _signed_negotiate_accepted(
-    original: Callable[[Request], Status], self: SigningPolicy, request: Request
-) -> Status:
-    """A NEGOTIATE with SMB2_FLAGS_SIGNED is processed."""
-    del original, self, request
-    return Status.SUCCESS
+).always(Status.SUCCESS, "A NEGOTIATE with SMB2_FLAGS_SIGNED is processed.")
 
 
 @defect(
@@ -363,7 +302,6 @@ def _security_mode_echoed(
     original: Callable[[Connection], SecurityMode], self: NegotiatePolicy, connection: Connection
 ) -> SecurityMode:
     """SecurityMode of the response is the client's."""
-    del original, self
     return connection.client_security_mode
 
 
@@ -377,7 +315,6 @@ def _signing_required_not_told(
     original: Callable[[Connection], SecurityMode], self: NegotiatePolicy, connection: Connection
 ) -> SecurityMode:
     """A server that requires signing does not say so."""
-    del self
     return original(connection) & ~SecurityMode.SIGNING_REQUIRED
 
 
@@ -391,7 +328,6 @@ def _server_guid_of_connection(
     original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
 ) -> bytes:
     """Every connection is told another ServerGuid."""
-    del original, self
     return connection.server.entropy(_GUID_SIZE)
 
 
@@ -405,36 +341,23 @@ def _server_guid_of_address(
     original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
 ) -> bytes:
     """The ServerGuid depends on the address the client has connected to."""
-    del original, self
     return connection.local_address[0].encode().ljust(_GUID_SIZE, b"-")[:_GUID_SIZE]
 
 
-@defect(
+defect(
     "server-guid-zero",
     replaces=NegotiatePolicy.server_guid,
     breaks=["SMB2-3.3.5.4-59"],
     origin="ksmbd: ServerGuid is all zero",
-)
-def _server_guid_zero(
-    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
-) -> bytes:
-    """ServerGuid is all zero."""
-    del original, self, connection
-    return bytes(_GUID_SIZE)
+).always(bytes(_GUID_SIZE), "ServerGuid is all zero.")
 
 
-@defect(
+defect(
     "maximum-read-size-small",
     replaces=NegotiatePolicy.max_read_size,
     breaks=["SMB2-3.3.5.4-17", "SMB2-3.3.5.3.1-05"],
     origin="plausible: the buffer size of SMB1 is kept",
-)
-def _maximum_read_size_small(
-    original: Callable[[Connection], int], self: NegotiatePolicy, connection: Connection
-) -> int:
-    """MaxReadSize is 16 KiB."""
-    del original, self, connection
-    return _SMALL_BUFFER
+).always(_SMALL_BUFFER, "MaxReadSize is 16 KiB.")
 
 
 @defect(
@@ -447,7 +370,6 @@ def _server_start_time_told(
     original: Callable[[Connection], int], self: NegotiatePolicy, connection: Connection
 ) -> int:
     """ServerStartTime tells when the server was started."""
-    del original, self
     return to_filetime(connection.creation_time)
 
 
@@ -461,7 +383,6 @@ def _system_time_of_start(
     original: Callable[[Connection, float], int], self: NegotiatePolicy, connection: Connection, now: float
 ) -> int:
     """SystemTime never changes."""
-    del self, now
     return original(connection, _SOME_DAY)
 
 
@@ -475,7 +396,6 @@ def _system_time_unix(
     original: Callable[[Connection, float], int], self: NegotiatePolicy, connection: Connection, now: float
 ) -> int:
     """SystemTime counts seconds since 1970."""
-    del original, self, connection
     return int(now)
 
 
@@ -489,7 +409,6 @@ def _security_buffer_broken(
     original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
 ) -> bytes:
     """The security buffer lacks the framing of an initial token."""
-    del self
     return original(connection)[2:]
 
 
@@ -518,5 +437,4 @@ def _response_invents_flags(
     original: Callable[[Request], HeaderFlags], self: MessagePolicy, request: Request
 ) -> HeaderFlags:
     """Responses have SMB2_FLAGS_DFS_OPERATIONS."""
-    del self
     return original(request) | HeaderFlags.DFS_OPERATIONS

@@ -44,28 +44,20 @@ _KNOWN_TYPES: Final = frozenset(ContextType) - {ContextType.CONTEXTTYPE_RESERVED
 _IGNORED_LISTS: Final = (ContextType.COMPRESSION_CAPABILITIES, ContextType.RDMA_TRANSFORM_CAPABILITIES)
 
 
-@defect(
+defect(
     "context-offset-on-older-dialects",
     replaces=NegotiatePolicy.offset_without_contexts,
     breaks=["SMB2-3.3.5.4-22"],
     origin="plausible: the field is filled for every dialect",
-)
-def _context_offset_on_older_dialects(original: Callable[[], int], self: NegotiatePolicy) -> int:
-    """NegotiateContextOffset is told on older dialects than 3.1.1, too."""
-    del original, self
-    return _USUAL_OFFSET
+).always(_USUAL_OFFSET, "NegotiateContextOffset is told on older dialects than 3.1.1, too.")
 
 
-@defect(
+defect(
     "context-count-on-older-dialects",
     replaces=NegotiatePolicy.count_without_contexts,
     breaks=["SMB2-3.3.5.4-58"],
     origin="Windows: note 25",
-)
-def _context_count_on_older_dialects(original: Callable[[], int], self: NegotiatePolicy) -> int:
-    """NegotiateContextCount of older dialects than 3.1.1 is anything."""
-    del original, self
-    return 1
+).always(1, "NegotiateContextCount of older dialects than 3.1.1 is anything.")
 
 
 @defect(
@@ -80,7 +72,6 @@ def _unknown_compression_refused(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """Unknown compression algorithms fail the request on a server that ignores them."""
-    del self
     for context in contexts:
         if context.context_type == ContextType.COMPRESSION_CAPABILITIES:
             offered = CompressionCapabilities.decode(context.data, []).compression_algorithms
@@ -89,32 +80,20 @@ def _unknown_compression_refused(
     return original(contexts)
 
 
-@defect(
+defect(
     "preauth-not-missed",
     replaces=NegotiatePolicy.preauth_count_status,
     breaks=["SMB2-3.3.5.4-24", "SMB2-3.3.5.4-25"],
     origin="plausible: the loop over the contexts takes what is there",
-)
-def _preauth_not_missed(
-    original: Callable[[Sequence[NegotiateContext]], Status],
-    self: NegotiatePolicy,
-    contexts: Sequence[NegotiateContext],
-) -> Status:
-    """PREAUTH_INTEGRITY_CAPABILITIES may be missing, or be there twice."""
-    del original, self, contexts
-    return Status.SUCCESS
+).always(Status.SUCCESS, "PREAUTH_INTEGRITY_CAPABILITIES may be missing, or be there twice.")
 
 
-@defect(
+defect(
     "repeated-context-accepted",
     replaces=NegotiatePolicy.duplicate_status,
     breaks=["SMB2-3.3.5.4-31", "SMB2-3.3.5.4-37", "SMB2-3.3.5.4-42", "SMB2-3.3.5.4-45"],
     origin="Samba: the first of several contexts counts, the others are not noticed",
-)
-def _repeated_context_accepted(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
-    """Contexts that may be there once may be there twice."""
-    del original, self
-    return Status.SUCCESS
+).always(Status.SUCCESS, "Contexts that may be there once may be there twice.")
 
 
 @defect(
@@ -129,7 +108,6 @@ def _context_order_fixed(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """The first context has to be PREAUTH_INTEGRITY_CAPABILITIES."""
-    del self
     in_front = contexts and contexts[0].context_type == ContextType.PREAUTH_INTEGRITY_CAPABILITIES
     return original(contexts) if in_front else Status.INVALID_PARAMETER
 
@@ -146,7 +124,6 @@ def _context_reserved_checked(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """A context whose Reserved field is not zero fails the request."""
-    del self
     if any(context.reserved for context in contexts):
         return Status.INVALID_PARAMETER
     return original(contexts)
@@ -164,7 +141,6 @@ def _unknown_context_refused(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """A context of an unknown type fails the request."""
-    del self
     if any(context.context_type not in _KNOWN_TYPES for context in contexts):
         return Status.INVALID_PARAMETER
     return original(contexts)
@@ -182,7 +158,6 @@ def _netname_checked(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """A NETNAME that is not the server's fails the request."""
-    del self
     for context in contexts:
         if (
             context.context_type == ContextType.NETNAME_NEGOTIATE_CONTEXT_ID
@@ -204,7 +179,6 @@ def _empty_compression_refused(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """Malformed lists of compression algorithms and transforms fail on a server that ignores them."""
-    del self
     for context in contexts:
         if context.context_type in _IGNORED_LISTS and not any(context.data[:2]):
             return Status.INVALID_PARAMETER
@@ -221,7 +195,6 @@ def _context_list_place_fixed(
     original: Callable[[Request], bool], self: NegotiatePolicy, request: Request
 ) -> bool:
     """The context list has to follow the dialects at once."""
-    del self
     body = request.body
     if not isinstance(body, NegotiateRequest):
         return original(request)
@@ -229,18 +202,12 @@ def _context_list_place_fixed(
     return body.negotiate_context_offset == align(end, _ALIGNMENT) and original(request)
 
 
-@defect(
+defect(
     "context-list-unchecked",
     replaces=NegotiatePolicy.contexts_are_readable,
     breaks=["SMB2-2.2.3.1-04", "SMB2-2.2.3.1-07"],
     origin="plausible: what is there is read, what is not is not missed",
-)
-def _context_list_unchecked(
-    original: Callable[[Request], bool], self: NegotiatePolicy, request: Request
-) -> bool:
-    """A context list that goes beyond the message is read as far as it goes."""
-    del original, self, request
-    return True
+).always(True, "A context list that goes beyond the message is read as far as it goes.")
 
 
 @defect(
@@ -256,23 +223,16 @@ def _short_context_ignored(
     kind: ContextType,
 ) -> NegotiateContext | None:
     """Contexts that are too short are ignored."""
-    del self
     found = original(contexts, kind)
     return found if found is not None and len(found.data) >= _SHORTEST else None
 
 
-@defect(
+defect(
     "preauth-short-accepted",
     replaces=NegotiatePolicy.preauth_length_is_right,
     breaks=["SMB2-3.3.5.4-26"],
     origin="plausible: the length is left to the parser of the list",
-)
-def _preauth_short_accepted(
-    original: Callable[[NegotiateContext], bool], self: NegotiatePolicy, context: NegotiateContext
-) -> bool:
-    """PREAUTH_INTEGRITY_CAPABILITIES that are too short are no reason to fail as such."""
-    del original, self, context
-    return True
+).always(True, "PREAUTH_INTEGRITY_CAPABILITIES that are too short are no reason to fail as such.")
 
 
 @defect(
@@ -285,24 +245,15 @@ def _salt_of_32_bytes(
     original: Callable[[NegotiateContext], bool], self: NegotiatePolicy, context: NegotiateContext
 ) -> bool:
     """Only a salt of 32 bytes is accepted."""
-    del original, self
     return PreauthIntegrityCapabilities.decode(context.data, []).salt_length == _USUAL_SALT
 
 
-@defect(
+defect(
     "hash-overlap-not-needed",
     replaces=NegotiatePolicy.preauth_hash,
     breaks=["SMB2-3.3.5.4-28", "SMB2-3.3.5.4-27"],
     origin="plausible: there is only one hash algorithm anyway",
-)
-def _hash_overlap_not_needed(
-    original: Callable[[PreauthIntegrityCapabilities], int | None],
-    self: NegotiatePolicy,
-    offered: PreauthIntegrityCapabilities,
-) -> int | None:
-    """SHA-512 is used whatever the client offers."""
-    del original, self, offered
-    return HashAlgorithm.SHA_512
+).always(HashAlgorithm.SHA_512, "SHA-512 is used whatever the client offers.")
 
 
 @defect(
@@ -317,7 +268,6 @@ def _hash_first_only(
     offered: PreauthIntegrityCapabilities,
 ) -> int | None:
     """Only the first hash algorithm of the client is looked at."""
-    del original, self
     return HashAlgorithm.SHA_512 if offered.hash_algorithms[:1] == [HashAlgorithm.SHA_512] else None
 
 
@@ -333,7 +283,6 @@ def _salt_repeated(
     connection: Connection,
 ) -> PreauthIntegrityCapabilities | None:
     """Every response has the same salt."""
-    del original, self, connection
     return PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], bytes(_USUAL_SALT))
 
 
@@ -350,7 +299,6 @@ def _cipher_preferred_by_client(
     offered: EncryptionCapabilities,
 ) -> int:
     """The client's first cipher is chosen, known or not."""
-    del original, self, connection
     return offered.ciphers[0]
 
 
@@ -367,7 +315,6 @@ def _cipher_list_answered(
     received: NegotiateContext | None,
 ) -> EncryptionCapabilities | None:
     """The response lists every cipher of the server."""
-    del original, self
     return None if received is None else EncryptionCapabilities(list(connection.server.config.ciphers))
 
 
@@ -384,7 +331,6 @@ def _cipher_zero_not_told(
     received: NegotiateContext | None,
 ) -> EncryptionCapabilities | None:
     """Where no cipher is common there is no ENCRYPTION_CAPABILITIES in the response."""
-    del self
     return original(connection, received) if connection.cipher_id else None
 
 
@@ -401,20 +347,15 @@ def _cipher_told_unasked(
     received: NegotiateContext | None,
 ) -> EncryptionCapabilities | None:
     """ENCRYPTION_CAPABILITIES are in every response."""
-    del original, self, received
     return EncryptionCapabilities([connection.cipher_id])
 
 
-@defect(
+defect(
     "signing-list-empty-accepted",
     replaces=NegotiatePolicy.empty_signing_status,
     breaks=["SMB2-3.3.5.4-46"],
     origin="ksmbd: the context is ignored",
-)
-def _signing_list_empty_accepted(original: Callable[[], Status], self: NegotiatePolicy) -> Status:
-    """SigningAlgorithmCount 0 means AES-CMAC."""
-    del original, self
-    return Status.SUCCESS
+).always(Status.SUCCESS, "SigningAlgorithmCount 0 means AES-CMAC.")
 
 
 @defect(
@@ -430,7 +371,6 @@ def _signing_fallback_not_told(
     received: NegotiateContext | None,
 ) -> SigningCapabilities | None:
     """Where no signing algorithm is common the response does not say that AES-CMAC is used."""
-    del self
     offered = [] if received is None else SigningCapabilities.decode(received.data, []).signing_algorithms
     return original(connection, received) if connection.signing_algorithm_id in offered else None
 
@@ -448,25 +388,15 @@ def _signing_told_unasked(
     received: NegotiateContext | None,
 ) -> SigningCapabilities | None:
     """SIGNING_CAPABILITIES are in every response."""
-    del original, self, received
     return SigningCapabilities([connection.signing_algorithm_id])
 
 
-@defect(
+defect(
     "signing-gmac-always",
     replaces=NegotiatePolicy.signing_algorithm,
     breaks=["SMB2-3.3.5.4-47", "SMB2-3.3.5.4-48"],
     origin="plausible: the best algorithm is taken for granted",
-)
-def _signing_gmac_always(
-    original: Callable[[Connection, SigningCapabilities], int],
-    self: NegotiatePolicy,
-    connection: Connection,
-    offered: SigningCapabilities,
-) -> int:
-    """AES-GMAC is chosen whatever the client offers."""
-    del original, self, connection, offered
-    return SigningAlgorithm.AES_GMAC
+).always(SigningAlgorithm.AES_GMAC, "AES-GMAC is chosen whatever the client offers.")
 
 
 @defect(
@@ -479,7 +409,6 @@ def _signing_gmac_by_default(
     original: Callable[[Connection], int], self: NegotiatePolicy, connection: Connection
 ) -> int:
     """A client without SIGNING_CAPABILITIES is answered with AES-GMAC signatures on 3.1.1."""
-    del self
     return SigningAlgorithm.AES_GMAC if connection.is_311 else original(connection)
 
 
@@ -496,7 +425,6 @@ def _compression_own_list(
     received: NegotiateContext | None,
 ) -> CompressionCapabilities | None:
     """COMPRESSION_CAPABILITIES of the response list what the client did not offer."""
-    del original, self, connection
     return (
         None
         if received is None
@@ -517,7 +445,6 @@ def _compression_chained_unasked(
     received: NegotiateContext | None,
 ) -> CompressionCapabilities | None:
     """COMPRESSION_CAPABILITIES of the response have the flag CHAINED, which the client did not set."""
-    del original, self, connection
     if received is None:
         return None
     return CompressionCapabilities([CompressionAlgorithm.LZ77], CompressionCapabilitiesFlags.CHAINED)
@@ -536,7 +463,6 @@ def _rdma_transforms_own_list(
     received: NegotiateContext | None,
 ) -> RdmaTransformCapabilities | None:
     """RDMA_TRANSFORM_CAPABILITIES of the response list what the client did not offer."""
-    del original, self, connection
     return (
         None
         if received is None
@@ -557,7 +483,6 @@ def _transport_security_on_tcp(
     received: NegotiateContext | None,
 ) -> TransportCapabilities | None:
     """ACCEPT_TRANSPORT_LEVEL_SECURITY is agreed to over TCP."""
-    del original, self, connection
     return None if received is None else TransportCapabilities.decode(received.data, [])
 
 
@@ -573,7 +498,6 @@ def _transport_length_misjudged(
     contexts: Sequence[NegotiateContext],
 ) -> Status:
     """TRANSPORT_CAPABILITIES that are too short fail with NOT_SUPPORTED."""
-    del self
     short = any(
         context.context_type == ContextType.TRANSPORT_CAPABILITIES and len(context.data) < _SHORTEST
         for context in contexts
@@ -594,7 +518,6 @@ def _hash_not_restarted(
     message: Buffer,
 ) -> None:
     """A NEGOTIATE that is not the first message is hashed on top of something else than zeros."""
-    del self
     if any(message[_MESSAGE_ID_AT : _MESSAGE_ID_AT + _MESSAGE_ID_SIZE]):
         value.update(bytes(HEADER_SIZE))
     original(value, message)
@@ -613,7 +536,6 @@ def _hash_without_trailing_bytes(
     message: Buffer,
 ) -> None:
     """Zero bytes at the end of a NEGOTIATE request are not hashed."""
-    del self
     original(value, bytes(message).rstrip(b"\0"))
 
 
@@ -630,5 +552,4 @@ def _hash_of_padded_request(
     message: Buffer,
 ) -> None:
     """The NEGOTIATE request is padded to a multiple of eight bytes before it is hashed."""
-    del self
     original(value, bytes(message) + bytes(align(len(message), _ALIGNMENT) - len(message)))

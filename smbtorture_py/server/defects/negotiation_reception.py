@@ -22,60 +22,36 @@ if TYPE_CHECKING:
 _FAR_BEYOND: Final = 1 << 20
 
 
-@defect(
+defect(
     "unknown-protocol-ignored",
     replaces=MessagePolicy.unknown_protocol_ends_connection,
     breaks=["SMB2-3.3.5.2-01"],
     origin="plausible: what is not understood is skipped",
-)
-def _unknown_protocol_ignored(
-    original: Callable[[Connection], bool], self: MessagePolicy, connection: Connection
-) -> bool:
-    """A message with an unknown ProtocolId is skipped."""
-    del original, self, connection
-    return False
+).always(False, "A message with an unknown ProtocolId is skipped.")
 
 
-@defect(
+defect(
     "short-message-ignored",
     replaces=MessagePolicy.short_message_ends_connection,
     breaks=["SMB2-3.3.5.2.6-03"],
     origin="plausible: what is too short is skipped",
-)
-def _short_message_ignored(
-    original: Callable[[Connection], bool], self: MessagePolicy, connection: Connection
-) -> bool:
-    """A message shorter than a header is skipped."""
-    del original, self, connection
-    return False
+).always(False, "A message shorter than a header is skipped.")
 
 
-@defect(
+defect(
     "unknown-command-answered",
     replaces=MessagePolicy.unknown_command_ends_connection,
     breaks=["SMB2-3.3.5.2.6-02"],
     origin="Samba, ksmbd: unknown commands are answered with INVALID_PARAMETER",
-)
-def _unknown_command_answered(
-    original: Callable[[Connection], bool], self: MessagePolicy, connection: Connection
-) -> bool:
-    """An unknown command fails, and the connection lives on."""
-    del original, self, connection
-    return False
+).always(False, "An unknown command fails, and the connection lives on.")
 
 
-@defect(
+defect(
     "commands-before-negotiate",
     replaces=MessagePolicy.must_negotiate_first,
     breaks=["SMB2-3.3.5.2.2-01"],
     origin="ksmbd: commands before NEGOTIATE are answered",
-)
-def _commands_before_negotiate(
-    original: Callable[[Connection, int], bool], self: MessagePolicy, connection: Connection, command: int
-) -> bool:
-    """Commands are processed before any NEGOTIATE."""
-    del original, self, connection, command
-    return False
+).always(False, "Commands are processed before any NEGOTIATE.")
 
 
 @defect(
@@ -88,7 +64,6 @@ def _commands_after_wildcard(
     original: Callable[[Connection, int], bool], self: MessagePolicy, connection: Connection, command: int
 ) -> bool:
     """Commands are processed after the answer with 0x02FF."""
-    del self
     return original(connection, command) and connection.negotiate_dialect != Dialect.WILDCARD
 
 
@@ -115,26 +90,15 @@ def _credit_charge_of_2_0_2(
     original: Callable[[Connection, Header], int], self: MessagePolicy, connection: Connection, header: Header
 ) -> int:
     """CreditCharge counts on connections without multi-credit, too."""
-    del original, self, connection
     return max(1, header.credit_charge)
 
 
-@defect(
+defect(
     "long-command-accepted",
     replaces=MessagePolicy.request_length_ends_connection,
     breaks=["SMB2-3.3.5.2-05"],
     origin="Samba: the limit of 68 KiB is not enforced",
-)
-def _long_command_accepted(
-    original: Callable[[Connection, Header, int], bool],
-    self: MessagePolicy,
-    connection: Connection,
-    header: Header,
-    length: int,
-) -> bool:
-    """Commands without bulk data may be as long as others."""
-    del original, self, connection, header, length
-    return False
+).always(False, "Commands without bulk data may be as long as others.")
 
 
 @defect(
@@ -147,7 +111,6 @@ def _long_message_accepted(
     original: Callable[[Connection], int], self: MessagePolicy, connection: Connection
 ) -> int:
     """Messages may be longer than the maximum sizes, with multi-credit."""
-    del self
     return original(connection) + (_FAR_BEYOND if connection.supports_multi_credit else 0)
 
 
@@ -161,7 +124,6 @@ def _long_message_on_2_0_2(
     original: Callable[[Connection], int], self: MessagePolicy, connection: Connection
 ) -> int:
     """Without multi-credit, too, messages may be as long as the transport allows."""
-    del self
     return original(connection) + (0 if connection.supports_multi_credit else _FAR_BEYOND)
 
 
@@ -173,7 +135,6 @@ def _long_message_on_2_0_2(
 )
 def _structure_unchecked(original: Callable[[Request], bool], self: MessagePolicy, request: Request) -> bool:
     """Requests whose structure is wrong are processed as far as they go."""
-    del original, self
     return isinstance(request.body, Malformed)
 
 
@@ -187,7 +148,6 @@ def _reserved_fields_checked(
     original: Callable[[Request], bool], self: MessagePolicy, request: Request
 ) -> bool:
     """A NEGOTIATE whose reserved fields are not zero is malformed."""
-    del self
     return original(request) or (request.command is Command.NEGOTIATE and bool(request.findings))
 
 
@@ -201,7 +161,6 @@ def _header_reserved_checked(
     original: Callable[[Request], bool], self: MessagePolicy, request: Request
 ) -> bool:
     """A request whose header has a Status, ProcessId or unneeded TreeId is malformed."""
-    del self
     header = request.header
     is_echo = header.command == Command.ECHO
     odd = bool(header.status or header.process_id or (is_echo and header.tree_id))
@@ -216,22 +175,15 @@ def _header_reserved_checked(
 )
 def _priority_refused(original: Callable[[Request], bool], self: MessagePolicy, request: Request) -> bool:
     """A request with a priority is malformed."""
-    del self
     return bool(request.header.flags & HeaderFlags.PRIORITY_MASK) or original(request)
 
 
-@defect(
+defect(
     "response-flag-accepted",
     replaces=MessagePolicy.claims_to_be_a_response,
     breaks=["SMB2-2.2.1-02"],
     origin="plausible: the flag is looked at by clients only",
-)
-def _response_flag_accepted(
-    original: Callable[[Request], bool], self: MessagePolicy, request: Request
-) -> bool:
-    """A request that says it is a response is processed."""
-    del original, self, request
-    return False
+).always(False, "A request that says it is a response is processed.")
 
 
 @defect(
@@ -247,7 +199,6 @@ def _smb1_wildcard_unknown(
     offered: Sequence[str],
 ) -> int | None:
     """«SMB 2.???» is not known."""
-    del original, self, connection
     return Dialect.SMB_2_0_2 if DIALECT_SMB_2_002 in offered else None
 
 
@@ -264,26 +215,16 @@ def _smb1_2_0_2_first(
     offered: Sequence[str],
 ) -> int | None:
     """«SMB 2.002» wins over «SMB 2.???» where it stands first."""
-    del self
     known = [one for one in offered if one in (DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD)]
     return original(connection, known[:1])
 
 
-@defect(
+defect(
     "smb1-2.0.2-not-final",
     replaces=NegotiatePolicy.smb1_dialect,
     breaks=["SMB2-3.3.5.3.2-01"],
     origin="plausible: one answer to every SMB_COM_NEGOTIATE",
-)
-def _smb1_2_0_2_not_final(
-    original: Callable[[Connection, Sequence[str]], int | None],
-    self: NegotiatePolicy,
-    connection: Connection,
-    offered: Sequence[str],
-) -> int | None:
-    """«SMB 2.002» alone is answered with 0x02FF."""
-    del original, self, connection, offered
-    return Dialect.WILDCARD
+).always(Dialect.WILDCARD, "«SMB 2.002» alone is answered with 0x02FF.")
 
 
 @defect(
@@ -299,7 +240,6 @@ def _smb1_capabilities_of_3x(
     dialect: int,
 ) -> Capabilities:
     """The answer with 0x02FF has capabilities of SMB 3."""
-    del self
     more = Capabilities.MULTI_CHANNEL if dialect == Dialect.WILDCARD else Capabilities.NONE
     return original(connection, dialect) | more
 
@@ -317,34 +257,23 @@ def _smb1_capabilities_of_2_1(
     dialect: int,
 ) -> Capabilities:
     """2.0.2 by way of SMB_COM_NEGOTIATE has leases."""
-    del self
     return original(connection, dialect) | Capabilities.LEASING
 
 
-@defect(
+defect(
     "smb1-any-time",
     replaces=NegotiatePolicy.smb1_comes_too_late,
     breaks=["SMB2-3.3.5.3-01", "SMB2-3.3.5.3.1-07"],
     origin="plausible: SMB1 is handled before the state of the connection is looked at",
-)
-def _smb1_any_time(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """SMB_COM_NEGOTIATE is answered at any time, and uses no MessageId."""
-    del original, self, connection
-    return False
+).always(False, "SMB_COM_NEGOTIATE is answered at any time, and uses no MessageId.")
 
 
-@defect(
+defect(
     "smb1-any-command",
     replaces=NegotiatePolicy.smb1_command_is_right,
     breaks=["SMB2-3.3.5.2-02"],
     origin="plausible: whatever begins with 0xFF is taken for SMB_COM_NEGOTIATE",
-)
-def _smb1_any_command(original: Callable[[int], bool], self: NegotiatePolicy, command: int) -> bool:
-    """Every SMB1 command is taken for SMB_COM_NEGOTIATE."""
-    del original, self, command
-    return True
+).always(True, "Every SMB1 command is taken for SMB_COM_NEGOTIATE.")
 
 
 @defect(
@@ -360,5 +289,4 @@ def _smb1_without_smb2(
     offered: Sequence[str],
 ) -> int | None:
     """An SMB_COM_NEGOTIATE without a string of SMB2 is answered with 0x02FF."""
-    del self
     return original(connection, offered) or Dialect.WILDCARD

@@ -11,56 +11,33 @@ from smbtorture_py.wire.negotiate import Capabilities, SecurityMode
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
-    from smbtorture_py.wire.codec import Findings
     from smbtorture_py.wire.ioctl_payloads.validate_negotiate_info import ValidateNegotiateInfoRequest
 
 _GUID_SIZE: Final = 16
 
 
-@defect(
+defect(
     "validate-not-served",
     replaces=ValidateNegotiatePolicy.is_served,
     breaks=["SMB2-3.3.5.15.12-08", "SMB2-3.3.5.15.12-09"],
     origin="Samba bug 12772 in reverse: clients take a refusal for an attack",
-)
-def _validate_not_served(
-    original: Callable[[Connection], bool], self: ValidateNegotiatePolicy, connection: Connection
-) -> bool:
-    """VALIDATE_NEGOTIATE_INFO is not known."""
-    del original, self, connection
-    return False
+).always(False, "VALIDATE_NEGOTIATE_INFO is not known.")
 
 
-@defect(
+defect(
     "validate-on-3.1.1",
     replaces=ValidateNegotiatePolicy.ends_on_311,
     breaks=["SMB2-3.3.5.15.12-01"],
     origin="Samba, ksmbd: answered on every dialect",
-)
-def _validate_on_3_1_1(
-    original: Callable[[Connection], bool], self: ValidateNegotiatePolicy, connection: Connection
-) -> bool:
-    """VALIDATE_NEGOTIATE_INFO is answered on 3.1.1."""
-    del original, self, connection
-    return False
+).always(False, "VALIDATE_NEGOTIATE_INFO is answered on 3.1.1.")
 
 
-@defect(
+defect(
     "validate-small-buffer",
     replaces=ValidateNegotiatePolicy.ends_on_small_buffer,
     breaks=["SMB2-3.3.5.15.12-02"],
     origin="plausible: the size of the output buffer is not looked at",
-)
-def _validate_small_buffer(
-    original: Callable[[Connection, int, int], bool],
-    self: ValidateNegotiatePolicy,
-    connection: Connection,
-    available: int,
-    needed: int,
-) -> bool:
-    """MaxOutputResponse may be smaller than the response."""
-    del original, self, connection, available, needed
-    return False
+).always(False, "MaxOutputResponse may be smaller than the response.")
 
 
 @defect(
@@ -76,26 +53,16 @@ def _validate_common_dialect(
     body: ValidateNegotiateInfoRequest,
 ) -> bool:
     """Dialects that lead to the same choice are accepted."""
-    del original, self
     common = connection.server.policies.negotiate.common_dialect(connection, body.dialects)
     return common is None or common != connection.dialect
 
 
-@defect(
+defect(
     "validate-any-dialects",
     replaces=ValidateNegotiatePolicy.dialects_differ,
     breaks=["SMB2-3.3.5.15.12-03", "SMB2-3.3.5.15.12-04"],
     origin="plausible: the array is not read",
-)
-def _validate_any_dialects(
-    original: Callable[[Connection, ValidateNegotiateInfoRequest], bool],
-    self: ValidateNegotiatePolicy,
-    connection: Connection,
-    body: ValidateNegotiateInfoRequest,
-) -> bool:
-    """Dialects are not compared."""
-    del original, self, connection, body
-    return False
+).always(False, "Dialects are not compared.")
 
 
 @defect(
@@ -111,59 +78,31 @@ def _validate_guid_as_string(
     body: ValidateNegotiateInfoRequest,
 ) -> bool:
     """Guids are compared up to their first zero byte."""
-    del original, self
     return bytes(body.guid).split(b"\0")[0] != connection.client_guid.split(b"\0")[0]
 
 
-@defect(
+defect(
     "validate-any-guid",
     replaces=ValidateNegotiatePolicy.guid_differs,
     breaks=["SMB2-3.3.5.15.12-05"],
     origin="plausible: the guid is not read",
-)
-def _validate_any_guid(
-    original: Callable[[Connection, ValidateNegotiateInfoRequest], bool],
-    self: ValidateNegotiatePolicy,
-    connection: Connection,
-    body: ValidateNegotiateInfoRequest,
-) -> bool:
-    """Guid is not compared."""
-    del original, self, connection, body
-    return False
+).always(False, "Guid is not compared.")
 
 
-@defect(
+defect(
     "validate-any-security-mode",
     replaces=ValidateNegotiatePolicy.security_mode_differs,
     breaks=["SMB2-3.3.5.15.12-06"],
     origin="plausible: the field is not read",
-)
-def _validate_any_security_mode(
-    original: Callable[[Connection, ValidateNegotiateInfoRequest], bool],
-    self: ValidateNegotiatePolicy,
-    connection: Connection,
-    body: ValidateNegotiateInfoRequest,
-) -> bool:
-    """SecurityMode is not compared."""
-    del original, self, connection, body
-    return False
+).always(False, "SecurityMode is not compared.")
 
 
-@defect(
+defect(
     "validate-any-capabilities",
     replaces=ValidateNegotiatePolicy.capabilities_differ,
     breaks=["SMB2-3.3.5.15.12-07"],
     origin="plausible: the field is not read",
-)
-def _validate_any_capabilities(
-    original: Callable[[Connection, ValidateNegotiateInfoRequest], bool],
-    self: ValidateNegotiatePolicy,
-    connection: Connection,
-    body: ValidateNegotiateInfoRequest,
-) -> bool:
-    """Capabilities are not compared."""
-    del original, self, connection, body
-    return False
+).always(False, "Capabilities are not compared.")
 
 
 @defect(
@@ -179,7 +118,6 @@ def _validate_capabilities_of_session(
     body: ValidateNegotiateInfoRequest,
 ) -> bool:
     """Capabilities are compared with those of the connection that set the session up."""
-    del self
     for session in connection.session_table.values():
         return int(body.capabilities) != int(session.connection.client_capabilities)
     return original(connection, body)
@@ -195,22 +133,15 @@ def _validate_tells_own_capabilities(
     original: Callable[[Connection], Capabilities], self: ValidateNegotiatePolicy, connection: Connection
 ) -> Capabilities:
     """The response has capabilities that were not negotiated."""
-    del self
     return original(connection) ^ Capabilities.DIRECTORY_LEASING
 
 
-@defect(
+defect(
     "validate-tells-no-guid",
     replaces=ValidateNegotiatePolicy.response_guid,
     breaks=["SMB2-3.3.5.15.12-08"],
     origin="plausible: the GUID is forgotten",
-)
-def _validate_tells_no_guid(
-    original: Callable[[Connection], bytes], self: ValidateNegotiatePolicy, connection: Connection
-) -> bytes:
-    """The response has a Guid of zeros."""
-    del original, self, connection
-    return bytes(_GUID_SIZE)
+).always(bytes(_GUID_SIZE), "The response has a Guid of zeros.")
 
 
 @defect(
@@ -223,7 +154,6 @@ def _validate_tells_client_mode(
     original: Callable[[Connection], int], self: ValidateNegotiatePolicy, connection: Connection
 ) -> int:
     """The response has a SecurityMode that the server did not answer with."""
-    del self
     return original(connection) ^ SecurityMode.SIGNING_REQUIRED
 
 
@@ -237,19 +167,12 @@ def _validate_tells_highest_dialect(
     original: Callable[[Connection], int], self: ValidateNegotiatePolicy, connection: Connection
 ) -> int:
     """The response has the greatest dialect of the server."""
-    del original, self
     return int(connection.server.config.maximum_dialect)
 
 
-@defect(
+defect(
     "validate-short-input",
     replaces=ValidateNegotiatePolicy.is_malformed,
     breaks=["SMB2-3.3.5.15.12-12"],
     origin="plausible: DialectCount is cut to what is there",
-)
-def _validate_short_input(
-    original: Callable[[Findings], bool], self: ValidateNegotiatePolicy, findings: Findings
-) -> bool:
-    """Input that ends before its dialects do is read as far as it goes."""
-    del original, self, findings
-    return False
+).always(False, "Input that ends before its dialects do is read as far as it goes.")

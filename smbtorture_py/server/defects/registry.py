@@ -1,8 +1,8 @@
 """What a defect is, and the catalogue of them.
 
 A defect replaces one method of one policy or part. Its function gets the method it replaces, bound, as
-`original`,
-then what the method gets; so it can do the wrong thing, or do the right thing and spoil the result.
+`original`, then what the method gets; so it can do the wrong thing, or do the right thing and spoil the
+result. One that always gives the same answer needs no function.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
-from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,32 +51,60 @@ DEFECTS: Final[dict[str, Defect]] = {}
 """By id, in the order of definition."""
 
 
-def defect(
-    identifier: str, *, replaces: Callable[Concatenate[S, P], R], breaks: Sequence[str], origin: str
-) -> Callable[
-    [Callable[Concatenate[Callable[P, R], S, P], R]], Callable[Concatenate[Callable[P, R], S, P], R]
-]:
-    """Enter the decorated function into the catalogue; its docstring, one sentence, says what the server does
-    wrong.
+@dataclass(slots=True, frozen=True)
+class Replacement(Generic[S, P, R]):
+    """A defect about to enter the catalogue: what it replaces is known, what it does instead is not yet."""
 
-    The function takes (original, self, ...) and returns what the method returns. Raises ValueError for an id
-    that is
-    taken and for a function without a docstring, TypeError for something that is no method of a class.
-    """
-    owner, method = _owner_of(replaces)
+    identifier: str
+    owner: type
+    method: str
+    breaks: tuple[str, ...]
+    origin: str
 
-    def enter(
-        function: Callable[Concatenate[Callable[P, R], S, P], R],
+    def __call__(
+        self, function: Callable[Concatenate[Callable[P, R], S, P], R]
     ) -> Callable[Concatenate[Callable[P, R], S, P], R]:
-        if identifier in DEFECTS:
-            raise ValueError(f"two defects have the id {identifier}")
-        if not function.__doc__:
-            raise ValueError(f"the defect {identifier} says nothing about itself")
-        sentence = " ".join(function.__doc__.split())
-        DEFECTS[identifier] = Defect(identifier, sentence, tuple(breaks), origin, owner, method, function)
+        """Enter a function, which takes (original, self, ...) and returns what the method returns; its
+        docstring, one sentence, says what the server does wrong. Raises ValueError for a function without
+        one and for an id that is taken."""
+        self._enter(function, function.__doc__ or "")
         return function
 
-    return enter
+    def always(self, answer: R, sentence: str) -> None:
+        """Enter a defect that returns the same whatever it is asked; the sentence says what the server does
+        wrong. Raises ValueError for an empty one and for an id that is taken."""
+
+        def constant(original: Callable[P, R], owner: S, *args: P.args, **kwargs: P.kwargs) -> R:
+            return answer
+
+        self._enter(constant, sentence)
+
+    def _enter(self, function: AnyFunction, sentence: str) -> None:
+        if self.identifier in DEFECTS:
+            raise ValueError(f"two defects have the id {self.identifier}")
+        if not sentence:
+            raise ValueError(f"the defect {self.identifier} says nothing about itself")
+        DEFECTS[self.identifier] = Defect(
+            self.identifier,
+            " ".join(sentence.split()),
+            self.breaks,
+            self.origin,
+            self.owner,
+            self.method,
+            function,
+        )
+
+
+def defect(
+    identifier: str, *, replaces: Callable[Concatenate[S, P], R], breaks: Sequence[str], origin: str
+) -> Replacement[S, P, R]:
+    """Begin a defect: what it gives is a decorator for the function that takes the method's place, and has
+    `always` for an answer that is always the same.
+
+    Raises TypeError for something that is no method of a class.
+    """
+    owner, method = _owner_of(replaces)
+    return Replacement(identifier, owner, method, tuple(breaks), origin)
 
 
 def _owner_of(method: AnyFunction) -> tuple[type, str]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
-    from smbtorture_py.server.tree_connect import Share, TreeConnect
+    from smbtorture_py.server.tree_connect import TreeConnect
     from smbtorture_py.wire.codec import Buffer
     from smbtorture_py.wire.negotiate import Dialect
 
@@ -54,7 +54,6 @@ def _response_signature_wrong(
     parts: Sequence[Buffer],
 ) -> bytes:
     """Responses carry a signature with its first bit flipped."""
-    del self
     signature = original(algorithm, key, header, parts)
     return bytes((signature[0] ^ 1,)) + signature[1:]
 
@@ -72,7 +71,6 @@ def _plain_on_encrypted_share(
     tree: TreeConnect,
 ) -> Status:
     """Requests that are not encrypted are served on an encrypted share."""
-    del original, self, request, tree
     return Status.SUCCESS
 
 
@@ -86,7 +84,6 @@ def _plain_answer_to_encrypted_request(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The answer to an encrypted request is encrypted only where session or share ask for it."""
-    del self
     session, tree = request.session, request.tree_connect
     wanted = (session is not None and session.encrypt_data) or (tree is not None and tree.share.encrypt_data)
     return wanted and original(request)
@@ -95,7 +92,7 @@ def _plain_answer_to_encrypted_request(
 # Messages that are not taken
 
 
-@defect(
+defect(
     "sealed-garbage-dropped",
     replaces=EncryptionPolicy.unopened_ends_connection,
     breaks=[
@@ -104,25 +101,15 @@ def _plain_answer_to_encrypted_request(
         "SMB2-3.3.5.2.1.1-14", "SMB2-3.3.5.2.1.1-15",
     ],
     origin="ksmbd 3.5.4: what cannot be decrypted is dropped, the connection stays",
-)  # fmt: skip
-def _sealed_garbage_dropped(
-    original: Callable[[Connection], bool], self: EncryptionPolicy, connection: Connection
-) -> bool:
-    """An encrypted message that is not acceptable is dropped without a word."""
-    del original, self, connection
-    return False
+).always(False, "An encrypted message that is not acceptable is dropped without a word.")  # fmt: skip
 
 
-@defect(
+defect(
     "sealed-flags-ignored",
     replaces=EncryptionPolicy.flags_are_right,
     breaks=["SMB2-3.3.5.2.1.1-02"],
     origin="ksmbd 3.5.4: Flags/EncryptionAlgorithm is not checked",
-)
-def _sealed_flags_ignored(original: Callable[[int], bool], self: EncryptionPolicy, flags: int) -> bool:
-    """Flags of a TRANSFORM_HEADER may be anything."""
-    del original, self, flags
-    return True
+).always(True, "Flags of a TRANSFORM_HEADER may be anything.")
 
 
 @defect(
@@ -133,22 +120,15 @@ def _sealed_flags_ignored(original: Callable[[int], bool], self: EncryptionPolic
 )
 def _sealed_reserved_checked(original: Callable[[int], bool], self: EncryptionPolicy, reserved: int) -> bool:
     """Reserved of a TRANSFORM_HEADER must be zero."""
-    del original, self
     return reserved != 0
 
 
-@defect(
+defect(
     "sealed-size-ignored",
     replaces=EncryptionPolicy.size_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-05"],
     origin="Windows 8 to 2012 R2 (note 260), ksmbd for sizes that are too small",
-)
-def _sealed_size_ignored(
-    original: Callable[[int, int], bool], self: EncryptionPolicy, announced: int, length: int
-) -> bool:
-    """OriginalMessageSize is not compared with the size of the message."""
-    del original, self, announced, length
-    return False
+).always(False, "OriginalMessageSize is not compared with the size of the message.")
 
 
 @defect(
@@ -164,88 +144,55 @@ def _sealed_session_of_elsewhere(
     session_id: int,
 ) -> Session | None:
     """Messages are decrypted with the key of any session of the server."""
-    del self
     return original(connection, session_id) or connection.server.global_session_table.get(session_id)
 
 
-@defect(
+defect(
     "sealed-related-first",
     replaces=EncryptionPolicy.first_related_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-07"],
     origin="Samba: INVALID_PARAMETER instead",
-)
-def _sealed_related_first(original: Callable[[bool], bool], self: EncryptionPolicy, is_related: bool) -> bool:
-    """An encrypted request that is marked as related, and is the first, is only refused."""
-    del original, self, is_related
-    return False
+).always(False, "An encrypted request that is marked as related, and is the first, is only refused.")
 
 
-@defect(
+defect(
     "sealed-session-not-compared",
     replaces=EncryptionPolicy.first_id_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-08"],
     origin="Windows, by a comment in Samba's source; ksmbd 3.5.4",
-)
-def _sealed_session_not_compared(
-    original: Callable[[int, int], bool], self: EncryptionPolicy, session_id: int, sealed_session_id: int
-) -> bool:
-    """The SessionId inside may be another one than that of the TRANSFORM_HEADER."""
-    del original, self, session_id, sealed_session_id
-    return False
+).always(False, "The SessionId inside may be another one than that of the TRANSFORM_HEADER.")
 
 
-@defect(
+defect(
     "sealed-first-session-compared",
     replaces=EncryptionPolicy.later_id_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-09"],
     origin="plausible: only the first header of a chain is looked at",
-)
-def _sealed_first_session_compared(
-    original: Callable[[int, int], bool], self: EncryptionPolicy, session_id: int, sealed_session_id: int
-) -> bool:
-    """Later requests of an encrypted chain may be of other sessions."""
-    del original, self, session_id, sealed_session_id
-    return False
+).always(False, "Later requests of an encrypted chain may be of other sessions.")
 
 
-@defect(
+defect(
     "sealed-chain-misaligned",
     replaces=CompoundPolicy.misaligned_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-10"],
     origin="Samba, ksmbd: the alignment of members is not checked",
-)
-def _sealed_chain_misaligned(original: Callable[[int], bool], self: CompoundPolicy, offset: int) -> bool:
-    """Members of a chain may start anywhere."""
-    del original, self, offset
-    return False
+).always(False, "Members of a chain may start anywhere.")
 
 
-@defect(
+defect(
     "sealed-unknown-dropped",
     replaces=MessagePolicy.unknown_protocol_ends_connection,
     breaks=["SMB2-3.3.5.2.1.1-11"],
     origin="plausible: what has another ProtocolId is nobody's business",
-)
-def _sealed_unknown_dropped(
-    original: Callable[[Connection], bool], self: MessagePolicy, connection: Connection
-) -> bool:
-    """A decrypted message with another ProtocolId is dropped without a word."""
-    del original, self, connection
-    return False
+).always(False, "A decrypted message with another ProtocolId is dropped without a word.")
 
 
-@defect(
+defect(
     "sealed-replay-served",
     replaces=MessagePolicy.bad_message_id_ends_connection,
     breaks=["SMB2-3.3.5.2.3-01"],
     origin="plausible: what could be decrypted is trusted",
-)
-def _sealed_replay_served(
-    original: Callable[[Connection], bool], self: MessagePolicy, connection: Connection
-) -> bool:
-    """A MessageId may be used again."""
-    del original, self, connection
-    return False
+).always(False, "A MessageId may be used again.")
 
 
 # Keys, tags and nonces
@@ -277,7 +224,6 @@ def _sealed_tag_not_verified(
     frame: Buffer,
 ) -> memoryview | None:
     """The Signature of a TRANSFORM_HEADER is not compared."""
-    del original
     return _decipher(session, self.decryption_key(connection, session), frame)
 
 
@@ -315,7 +261,6 @@ def _sealed_with_any_key_of_connection(
     frame: Buffer,
 ) -> memoryview | None:
     """The key of any session of the connection opens a message."""
-    del self
     others = (one for one in connection.session_table.values() if one.decryption_key)
     attempts = (original(connection, one, frame) for one in (session, *others))
     return next((opened for opened in attempts if opened is not None), None)
@@ -334,7 +279,6 @@ def _encryption_keys_by_channel(
     session: Session,
 ) -> bytes:
     """On every channel but the first messages are opened with another key."""
-    del self
     key = original(connection, session)
     return key if connection is session.connection else bytes(byte ^ 1 for byte in key)
 
@@ -352,7 +296,6 @@ def _encryption_keys_on_first_channel(
     session_id: int,
 ) -> Session | None:
     """Encrypted messages are taken on the first channel of a session only."""
-    del self
     session = original(connection, session_id)
     return session if session is not None and session.connection is connection else None
 
@@ -373,7 +316,6 @@ def _aes_256_keys_short(
     cipher_id: int,
 ) -> SessionKeys:
     """Keys for AES-256 have 128 bits and zeros behind them."""
-    del self
     keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
     if cipher_id not in (Cipher.AES_256_CCM, Cipher.AES_256_GCM):
         return keys
@@ -401,7 +343,6 @@ def _encryption_keys_swapped(
     cipher_id: int,
 ) -> SessionKeys:
     """The keys of the two directions are swapped."""
-    del self
     keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
     return replace(
         keys, encryption_key_s2c=keys.encryption_key_c2s, encryption_key_c2s=keys.encryption_key_s2c
@@ -418,7 +359,6 @@ def _nonce_repeats(
     original: Callable[[Session, int], bytes], self: MessageEncryptor, session: Session, size: int
 ) -> bytes:
     """Nonces come again after sixteen messages."""
-    del self
     session.nonce_counter %= 16
     return original(session, size)
 
@@ -433,7 +373,6 @@ def _nonce_constant(
     original: Callable[[Session, int], bytes], self: MessageEncryptor, session: Session, size: int
 ) -> bytes:
     """Every message of a session has the same nonce."""
-    del self
     session.nonce_counter = 0
     return original(session, size)
 
@@ -448,7 +387,6 @@ def _nonce_rest_filled(
     original: Callable[[Session, int], bytes], self: MessageEncryptor, session: Session, size: int
 ) -> bytes:
     """The bytes of Nonce that the cipher does not use are not zero."""
-    del self
     return original(session, size).ljust(NONCE_FIELD_SIZE, b"\x5a")
 
 
@@ -478,7 +416,6 @@ def _transform_reserved_set(
     parts: Sequence[Buffer],
 ) -> bytearray:
     """Reserved of a response's TRANSFORM_HEADER is not zero."""
-    del original
     return _resealed(self, connection, session, parts, reserved=1)
 
 
@@ -496,7 +433,6 @@ def _transform_flags_of_cipher(
     parts: Sequence[Buffer],
 ) -> bytearray:
     """Flags of a response's TRANSFORM_HEADER is the id of the cipher."""
-    del original
     return _resealed(self, connection, session, parts, flags=session.cipher_id)
 
 
@@ -533,7 +469,6 @@ def _signature_inside_verified(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """The signature of an encrypted request is looked at."""
-    del original, self
     return not request.header.has(HeaderFlags.SIGNED)
 
 
@@ -547,7 +482,6 @@ def _zero_signature_inside_required(
     original: Callable[[Request], Status], self: EncryptionPolicy, request: Request
 ) -> Status:
     """An encrypted request must have zeros for a signature."""
-    del self
     return Status.INVALID_PARAMETER if any(request.header.signature) else original(request)
 
 
@@ -561,7 +495,6 @@ def _response_signed_inside(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """Encrypted responses are signed as well."""
-    del original, self
     return request.is_encrypted
 
 
@@ -578,7 +511,6 @@ def _plain_early_refusal(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """A request that is refused before its handler sees it is answered unencrypted."""
-    del self
     wants_tree = request.command in (Command.READ, Command.WRITE, Command.CREATE)
     return original(request) and not (wants_tree and request.tree_connect is None)
 
@@ -593,7 +525,6 @@ def _plain_interim_response(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """Interim responses are not encrypted."""
-    del self
     return original(request) and (request.is_done or not request.async_id)
 
 
@@ -607,7 +538,6 @@ def _plain_late_response(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The final response of an asynchronous request is not encrypted."""
-    del self
     return original(request) and not (request.is_done and request.async_id)
 
 
@@ -621,7 +551,6 @@ def _plain_logoff_response(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The response to LOGOFF is not encrypted."""
-    del self
     return request.command != Command.LOGOFF and original(request)
 
 
@@ -635,7 +564,6 @@ def _plain_session_setup_response(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The response to an encrypted SESSION_SETUP is not encrypted."""
-    del self
     return request.command != Command.SESSION_SETUP and original(request)
 
 
@@ -649,7 +577,6 @@ def _plain_on_encrypted_share_answered(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """A plain request that is refused for being plain is answered plainly."""
-    del self
     return request.is_encrypted and original(request)
 
 
@@ -663,7 +590,6 @@ def _tree_connect_response_encrypted(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The response to a plain TREE_CONNECT is encrypted where the session has a share that encrypts."""
-    del self
     session = request.session
     trees = () if session is None else session.tree_connect_table.values()
     secret = request.command == Command.TREE_CONNECT and any(tree.share.encrypt_data for tree in trees)
@@ -680,7 +606,6 @@ def _bind_of_encrypted_session(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The final response to a bind of an encrypted session is encrypted."""
-    del self
     session = request.session
     return original(request) or (request.is_binding and session is not None and session.encrypt_data)
 
@@ -688,21 +613,12 @@ def _bind_of_encrypted_session(
 # Where plain requests are refused
 
 
-@defect(
+defect(
     "plain-in-encrypted-session",
     replaces=EncryptionPolicy.unencrypted_session_status,
     breaks=["SMB2-3.3.5.2.9-09"],
     origin="ksmbd 3.5.4: processed",
-)
-def _plain_in_encrypted_session(
-    original: Callable[[Request, Session], Status],
-    self: EncryptionPolicy,
-    request: Request,
-    session: Session,
-) -> Status:
-    """Plain requests are served in sessions that the server encrypts."""
-    del original, self, request, session
-    return Status.SUCCESS
+).always(Status.SUCCESS, "Plain requests are served in sessions that the server encrypts.")
 
 
 @defect(
@@ -718,7 +634,6 @@ def _plain_on_second_channel(
     session: Session,
 ) -> Status:
     """Plain requests are served on every channel but the first of an encrypted session."""
-    del self
     return original(request, session) if request.connection is session.connection else Status.SUCCESS
 
 
@@ -735,7 +650,6 @@ def _signed_is_enough(
     session: Session,
 ) -> Status:
     """Signed requests are served in sessions that the server encrypts."""
-    del self
     return Status.SUCCESS if request.is_signed else original(request, session)
 
 
@@ -752,7 +666,6 @@ def _signed_is_enough_on_share(
     tree: TreeConnect,
 ) -> Status:
     """Signed requests are served on shares that encrypt."""
-    del self
     return Status.SUCCESS if request.is_signed else original(request, tree)
 
 
@@ -769,26 +682,16 @@ def _plain_on_share_of_second_channel(
     tree: TreeConnect,
 ) -> Status:
     """Plain requests on a share that encrypts are served on every channel but the first."""
-    del self
     session = request.require_session()
     return original(request, tree) if request.connection is session.connection else Status.SUCCESS
 
 
-@defect(
+defect(
     "encrypted-share-for-everybody",
     replaces=EncryptionPolicy.tree_connect_status,
     breaks=["SMB2-3.3.5.7-09"],
     origin="plausible: the first request on the share finds out",
-)
-def _encrypted_share_for_everybody(
-    original: Callable[[Connection, Share], Status],
-    self: EncryptionPolicy,
-    connection: Connection,
-    share: Share,
-) -> Status:
-    """Clients that cannot encrypt may connect to shares that do."""
-    del original, self, connection, share
-    return Status.SUCCESS
+).always(Status.SUCCESS, "Clients that cannot encrypt may connect to shares that do.")
 
 
 @defect(
@@ -804,7 +707,6 @@ def _encryption_required_once_seen(
     session_id: int,
 ) -> Session | None:
     """After one encrypted request the session takes no plain ones and answers all encrypted."""
-    del self
     session = original(connection, session_id)
     if session is not None:
         session.encrypt_data = True

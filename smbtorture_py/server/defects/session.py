@@ -20,7 +20,6 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
-    from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
     from smbtorture_py.wire.session_setup import SessionSetupRequest
@@ -28,56 +27,36 @@ if TYPE_CHECKING:
 _KEY_SIZE: Final = 16
 
 
-@defect(
+defect(
     "session-unknown-invalid-handle",
     replaces=SessionPolicy.session_not_found_status,
     breaks=["SMB2-3.3.5.2.9-01", "SMB2-3.3.5.6-01", "SMB2-3.3.5.6-03", "SMB2-3.3.5.5.2-06"],
     origin="plausible: an id that is not in a table is reported like a file handle",
-)
-def _session_unknown_invalid_handle(original: Callable[[], Status], self: SessionPolicy) -> Status:
-    """A request of an unknown session fails with INVALID_HANDLE."""
-    del original, self
-    return Status.INVALID_HANDLE
+).always(Status.INVALID_HANDLE, "A request of an unknown session fails with INVALID_HANDLE.")
 
 
-@defect(
+defect(
     "session-setup-unknown-invalid-parameter",
     replaces=SessionPolicy.session_set_up_elsewhere_status,
     breaks=["SMB2-3.3.5.5-04", "SMB2-3.3.5.5-05", "SMB2-3.3.5.5.3-02"],
     origin="plausible: SESSION_SETUP treated like any request with a wrong field",
-)
-def _session_setup_unknown_invalid_parameter(original: Callable[[], Status], self: SessionPolicy) -> Status:
-    """SESSION_SETUP with an unknown SessionId fails with INVALID_PARAMETER."""
-    del original, self
-    return Status.INVALID_PARAMETER
+).always(Status.INVALID_PARAMETER, "SESSION_SETUP with an unknown SessionId fails with INVALID_PARAMETER.")
 
 
-@defect(
+defect(
     "session-unfinished-served",
     replaces=SessionPolicy.in_progress_status,
     breaks=["SMB2-3.3.5.2.9-05", "SMB2-3.3.5.2.9-06"],
     origin="plausible: the session is in the table, and its state is not looked at",
-)
-def _session_unfinished_served(
-    original: Callable[[Request], Status], self: SessionPolicy, request: Request
-) -> Status:
-    """A session can be used before its authentication is complete."""
-    del original, self, request
-    return Status.SUCCESS
+).always(Status.SUCCESS, "A session can be used before its authentication is complete.")
 
 
-@defect(
+defect(
     "session-unconstrained",
     replaces=SessionPolicy.constrained_ends_connection,
     breaks=["SMB2-3.3.5.2.9-08"],
     origin="Samba and ksmbd: ConstrainedConnection is not implemented",
-)
-def _session_unconstrained(
-    original: Callable[[Connection], bool], self: SessionPolicy, connection: Connection
-) -> bool:
-    """A request before any logon does not end the connection."""
-    del original, self, connection
-    return False
+).always(False, "A request before any logon does not end the connection.")
 
 
 @defect(
@@ -90,7 +69,6 @@ def _session_outlives_failed_reauthentication(
     original: Callable[..., bool], self: SessionPolicy, session: Session, *, is_new: bool
 ) -> bool:
     """A session lives on after a re-authentication with a wrong password."""
-    del self
     return is_new and original(session, is_new=is_new)
 
 
@@ -104,7 +82,6 @@ def _session_outlives_failed_logon(
     original: Callable[..., bool], self: SessionPolicy, session: Session, *, is_new: bool
 ) -> bool:
     """A new session can be authenticated again after a wrong password."""
-    del self
     return not is_new and original(session, is_new=is_new)
 
 
@@ -121,7 +98,6 @@ def _session_lifetime_not_renewed(
     now: float,
 ) -> float | None:
     """A re-authentication does not move the time at which the session expires."""
-    del self
     known = [
         session.expiration_time
         for session in connection.session_table.values()
@@ -130,18 +106,12 @@ def _session_lifetime_not_renewed(
     return known[0] if known else original(connection, now)
 
 
-@defect(
+defect(
     "session-expired-refuses-all",
     replaces=SessionPolicy.expired_status,
     breaks=["SMB2-3.3.5.2.9-03"],
     origin="Samba until 4.8, bug 13197: CLOSE, unlock and LOGOFF were refused after expiry, files stayed",
-)
-def _session_expired_refuses_all(
-    original: Callable[[Request], Status], self: SessionPolicy, request: Request
-) -> Status:
-    """An expired session can neither close, nor unlock, nor log off."""
-    del original, self, request
-    return Status.NETWORK_SESSION_EXPIRED
+).always(Status.NETWORK_SESSION_EXPIRED, "An expired session can neither close, nor unlock, nor log off.")
 
 
 @defect(
@@ -154,7 +124,6 @@ def _session_expired_is_deleted(
     original: Callable[[Request], Status], self: SessionPolicy, request: Request
 ) -> Status:
     """A request of an expired session fails with USER_SESSION_DELETED."""
-    del self
     status = original(request)
     return Status.USER_SESSION_DELETED if status == Status.NETWORK_SESSION_EXPIRED else status
 
@@ -169,7 +138,6 @@ def _session_expired_cannot_reauthenticate(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """An expired session cannot be authenticated again."""
-    del self
     session = original(request)
     if (
         session is not None
@@ -180,37 +148,20 @@ def _session_expired_cannot_reauthenticate(
     return session
 
 
-@defect(
+defect(
     "session-previous-of-anybody",
     replaces=SessionPolicy.is_same_user,
     breaks=["SMB2-3.3.5.5.3-32"],
     origin="plausible: whoever knows a SessionId ends the session; the comparison is easy to forget",
-)
-def _session_previous_of_anybody(
-    original: Callable[[Session, Session], bool], self: SessionPolicy, session: Session, other: Session
-) -> bool:
-    """PreviousSessionId ends sessions of other users, too."""
-    del original, self, session, other
-    return True
+).always(True, "PreviousSessionId ends sessions of other users, too.")
 
 
-@defect(
+defect(
     "session-previous-ignored",
     replaces=SessionPolicy.honours_previous_session,
     breaks=["SMB2-3.3.5.5.3-30", "SMB2-3.3.5.5.3-36"],
     origin="plausible: the field is not read, and what a client had open stays in its way",
-)
-def _session_previous_ignored(
-    original: Callable[..., bool],
-    self: SessionPolicy,
-    session: Session,
-    previous: Session,
-    *,
-    requested_id: int,
-) -> bool:
-    """PreviousSessionId ends no session."""
-    del original, self, session, previous, requested_id
-    return False
+).always(False, "PreviousSessionId ends no session.")
 
 
 @defect(
@@ -228,131 +179,79 @@ def _session_previous_itself(
     requested_id: int,
 ) -> bool:
     """A re-authentication that names its own session as the previous one ends it."""
-    del original, requested_id
     return self.is_same_user(session, previous)
 
 
-@defect(
+defect(
     "session-client-dialect-not-compared",
     replaces=SessionPolicy.dialect_must_match_client,
     breaks=["SMB2-3.3.5.5.3-15"],
     origin="Samba and ksmbd: there is no GlobalClientTable",
-)
-def _session_client_dialect_not_compared(
-    original: Callable[[Connection], bool], self: SessionPolicy, connection: Connection
-) -> bool:
-    """A client may log on with two dialects at once."""
-    del original, self, connection
-    return False
+).always(False, "A client may log on with two dialects at once.")
 
 
-@defect(
+defect(
     "session-loss-keeps-opens",
     replaces=ConnectionLossPolicy.open_is_preserved,
     breaks=["SMB2-3.3.7.1-06", "SMB2-3.3.7.1-11", "SMB2-3.3.5.5.3-30"],
     origin="plausible: every open kept for a reconnect, as if it were durable",
-)
-def _session_loss_keeps_opens(
-    original: Callable[[Open], bool], self: ConnectionLossPolicy, open_: Open
-) -> bool:
-    """Opens that are not durable outlive the session's last connection."""
-    del original, self, open_
-    return True
+).always(True, "Opens that are not durable outlive the session's last connection.")
 
 
-@defect(
+defect(
     "session-logoff-keeps-opens",
     replaces=ConnectionLossPolicy.open_survives_logoff,
     breaks=["SMB2-3.3.5.6-06"],
     origin="plausible: LOGOFF frees the session only; what it had open is closed when the connection goes",
-)
-def _session_logoff_keeps_opens(
-    original: Callable[[Open], bool], self: ConnectionLossPolicy, open_: Open
-) -> bool:
-    """Opens that are not durable outlive LOGOFF."""
-    del original, self, open_
-    return True
+).always(True, "Opens that are not durable outlive LOGOFF.")
 
 
-@defect(
+defect(
     "session-logoff-leaves-pending",
     replaces=AsyncPolicy.pending_requests_end_with_session,
     breaks=["SMB2-3.3.5.6-06", "SMB2-3.3.5.5.3-36"],
     origin="Samba until 4.2, bugs 10344 and 11182: what was pending was not answered when its session ended",
-)
-def _session_logoff_leaves_pending(
-    original: Callable[[Request], bool], self: AsyncPolicy, request: Request
-) -> bool:
-    """A request that is pending when its session ends gets no answer."""
-    del original, self, request
-    return False
+).always(False, "A request that is pending when its session ends gets no answer.")
 
 
-@defect(
+defect(
     "session-expired-served",
     replaces=SessionPolicy.expired_status,
     breaks=["SMB2-3.3.5.2.9-04"],
     origin="Windows 7 and Windows Server 2008 R2 for signed requests, [MS-SMB2] note 271",
-)
-def _session_expired_served(
-    original: Callable[[Request], Status], self: SessionPolicy, request: Request
-) -> Status:
-    """An expired session is served as before."""
-    del original, self, request
-    return Status.SUCCESS
+).always(Status.SUCCESS, "An expired session is served as before.")
 
 
-@defect(
+defect(
     "session-lifetime-ignored",
     replaces=SessionPolicy.expiration_time,
     breaks=["SMB2-3.3.6.3-02", "SMB2-3.3.5.5.3-16"],
     origin="ksmbd: sessions do not expire with their tickets",
-)
-def _session_lifetime_ignored(
-    original: Callable[[Connection, float], float | None],
-    self: SessionPolicy,
-    connection: Connection,
-    now: float,
-) -> float | None:
-    """A session is valid for ever."""
-    del original, self, connection, now
-    return None
+).always(None, "A session is valid for ever.")
 
 
-@defect(
+defect(
     "session-previous-before-authentication",
     replaces=SessionPolicy.previous_session_needs_user,
     breaks=["SMB2-3.3.5.5.3-31"],
     origin="ksmbd: the old session is destroyed before the password is verified",
-)
-def _session_previous_before_authentication(original: Callable[[], bool], self: SessionPolicy) -> bool:
-    """The previous session ends before anybody has shown who asks for that."""
-    del original, self
-    return False
+).always(False, "The previous session ends before anybody has shown who asks for that.")
 
 
-@defect(
+defect(
     "session-previous-must-exist",
     replaces=SessionPolicy.no_previous_session_status,
     breaks=["SMB2-3.3.5.5.3-33"],
     origin="plausible: after its restart a server keeps everybody out who names a session of before",
-)
-def _session_previous_must_exist(original: Callable[[], Status], self: SessionPolicy) -> Status:
-    """A logon that names a previous session nobody knows fails."""
-    del original, self
-    return Status.USER_SESSION_DELETED
+).always(Status.USER_SESSION_DELETED, "A logon that names a previous session nobody knows fails.")
 
 
-@defect(
+defect(
     "session-id-told-late",
     replaces=SessionPolicy.session_id_told,
     breaks=["SMB2-3.3.5.5.1-01", "SMB2-3.3.5.5.3-01"],
     origin="plausible: the SessionId is given with the session, when the authentication is complete",
-)
-def _session_id_told_late(original: Callable[[Session], int], self: SessionPolicy, session: Session) -> int:
-    """A response that asks for more tokens has no SessionId."""
-    del original, self, session
-    return 0
+).always(0, "A response that asks for more tokens has no SessionId.")
 
 
 @defect(
@@ -365,7 +264,6 @@ def _session_id_of_connection(
     original: Callable[[Connection], int], self: SessionPolicy, connection: Connection
 ) -> int:
     """SessionIds are unique on their connection only."""
-    del original, self
     return len(connection.session_table) + 1
 
 
@@ -382,7 +280,6 @@ def _session_refused_becomes_guest(
     token: bytes,
 ) -> Accepted | Continue | Refused:
     """Whoever cannot be authenticated becomes the guest."""
-    del self
     result = original(acceptor, token)
     if isinstance(result, Refused):
         return Accepted(Identity("guest", is_guest=True), bytes(_KEY_SIZE), result.token or b"")
@@ -399,24 +296,17 @@ def _session_binding_flag_before_id(
     original: Callable[[SessionSetupRequest], Status], self: SessionPolicy, request: SessionSetupRequest
 ) -> Status:
     """A SESSION_SETUP with BINDING and without SessionId is refused."""
-    del self
     if SessionSetupFlags.BINDING in SessionSetupFlags(request.flags):
         return Status.INVALID_PARAMETER
     return original(request)
 
 
-@defect(
+defect(
     "session-unusable-during-reauthentication",
     replaces=SessionPolicy.reauthentication_suspends,
     breaks=["SMB2-3.3.5.5.2-02"],
     origin="Samba: a session that is being authenticated again serves nothing that takes a path",
-)
-def _session_unusable_during_reauthentication(
-    original: Callable[[Session], bool], self: SessionPolicy, session: Session
-) -> bool:
-    """A valid session cannot be used while it is being authenticated again."""
-    del original, self, session
-    return True
+).always(True, "A valid session cannot be used while it is being authenticated again.")
 
 
 @defect(
@@ -429,25 +319,15 @@ def _session_logoff_of_everybody(
     original: Callable[[Request], list[Session]], self: SessionPolicy, request: Request
 ) -> list[Session]:
     """LOGOFF ends every session of its connection."""
-    del original, self
     return list(request.connection.session_table.values())
 
 
-@defect(
+defect(
     "session-outlives-last-connection",
     replaces=ConnectionLossPolicy.session_survives,
     breaks=["SMB2-3.3.7.1-06", "SMB2-3.3.7.1-07", "SMB2-3.3.7.1-11"],
     origin="ksmbd #432: the session was not destroyed when its last channel went",
-)
-def _session_outlives_last_connection(
-    original: Callable[[Connection, Session], bool],
-    self: ConnectionLossPolicy,
-    connection: Connection,
-    session: Session,
-) -> bool:
-    """A session lives on without any connection."""
-    del original, self, connection, session
-    return True
+).always(True, "A session lives on without any connection.")
 
 
 @defect(
@@ -461,7 +341,6 @@ def _session_found_on_any_connection(
     original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
 ) -> Session | None:
     """A session can be used on any connection."""
-    del original, self
     return request.connection.server.global_session_table.get(request.session_id)
 
 
@@ -475,5 +354,4 @@ def _session_ends_on_one_connection(
     original: Callable[[], list[Connection]], self: ChannelTable
 ) -> list[Connection]:
     """A session that ends stays known on all connections but one."""
-    del self
     return original()[:1]

@@ -32,18 +32,12 @@ if TYPE_CHECKING:
 _KEY_SIZE: Final = 16
 
 
-@defect(
+defect(
     "session-final-response-unsigned",
     replaces=SigningPolicy.final_session_setup_is_signed,
     breaks=["SMB2-3.3.5.5.3-11"],
     origin="plausible: a response is signed only where the request was, or where the session requires it",
-)
-def _session_final_response_unsigned(
-    original: Callable[[Session], bool], self: SigningPolicy, session: Session
-) -> bool:
-    """The final response of SESSION_SETUP is not signed unless the request was."""
-    del original, self, session
-    return False
+).always(False, "The final response of SESSION_SETUP is not signed unless the request was.")
 
 
 @defect(
@@ -56,7 +50,6 @@ def _session_final_reauthentication_unsigned(
     original: Callable[[Session], bool], self: SigningPolicy, session: Session
 ) -> bool:
     """The final response of an unsigned re-authentication is not signed where the session is in use."""
-    del self
     return original(session) and not session.tree_connect_table
 
 
@@ -70,7 +63,6 @@ def _session_reauthentication_changes_keys(
     original: Callable[..., bool], self: SessionPolicy, *, is_new: bool, is_binding: bool
 ) -> bool:
     """A re-authentication gives the session new keys."""
-    del original, self, is_new
     return not is_binding
 
 
@@ -84,7 +76,6 @@ def _session_reauthentication_must_be_signed(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """A re-authentication must be signed even where nobody requires signing."""
-    del self
     is_again = request.command == Command.SESSION_SETUP and session.state is SessionState.VALID
     return is_again or original(request, session)
 
@@ -99,7 +90,6 @@ def _session_setup_need_not_be_signed(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """A re-authentication need not be signed where everything must be."""
-    del self
     return request.command != Command.SESSION_SETUP and original(request, session)
 
 
@@ -117,7 +107,6 @@ def _session_reauthentication_lifts_signing(
     request: SessionSetupRequest,
 ) -> bool:
     """A re-authentication that does not ask for signatures makes the session do without."""
-    del self
     session.signing_required = False
     return original(connection, session, request)
 
@@ -136,7 +125,6 @@ def _session_security_mode_ignored(
     request: SessionSetupRequest,
 ) -> bool:
     """SIGNING_REQUIRED in a SESSION_SETUP does not make the session require signatures."""
-    del self
     return original(connection, session, replace(request, security_mode=SecurityMode.NONE))
 
 
@@ -154,7 +142,6 @@ def _session_negotiated_signing_ignored(
     request: SessionSetupRequest,
 ) -> bool:
     """What client and server said in NEGOTIATE does not make the session require signatures."""
-    del original, self, connection
     return session.signing_required or SecurityMode.SIGNING_REQUIRED in request.security_mode
 
 
@@ -172,7 +159,6 @@ def _session_guest_must_sign(
     request: SessionSetupRequest,
 ) -> bool:
     """Guests have to sign where the server requires it."""
-    del self
     return connection.server.config.require_message_signing or original(connection, session, request)
 
 
@@ -186,7 +172,6 @@ def _session_guest_not_told(
     original: Callable[..., SessionFlags], self: SessionPolicy, session: Session, *, encrypt: bool
 ) -> SessionFlags:
     """A guest is not told that he is one."""
-    del self
     return original(session, encrypt=encrypt) & ~SessionFlags.IS_GUEST
 
 
@@ -202,7 +187,6 @@ def _session_hash_shared(
     connection_value: PreauthIntegrityHash,
 ) -> PreauthIntegrityHash:
     """All authentications of a connection go into one preauthentication hash."""
-    del original, self
     return connection_value
 
 
@@ -219,7 +203,6 @@ def _session_hash_lacks_padding(
     message: Buffer,
 ) -> None:
     """Zeros at the end of a SESSION_SETUP request are left out of the preauthentication hash."""
-    del self
     original(value, bytes(message).rstrip(b"\0"))
 
 
@@ -236,7 +219,6 @@ def _session_hash_lacks_response(
     parts: Sequence[Buffer],
 ) -> None:
     """Responses are left out of the preauthentication hash."""
-    del original, self, value, parts
 
 
 @defect(
@@ -255,7 +237,6 @@ def _session_cipher_keys_swapped(
     cipher_id: int,
 ) -> SessionKeys:
     """The cipher keys of the two directions are swapped."""
-    del self
     keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
     return replace(
         keys, encryption_key_s2c=keys.encryption_key_c2s, encryption_key_c2s=keys.encryption_key_s2c
@@ -278,7 +259,6 @@ def _session_one_cipher_key(
     cipher_id: int,
 ) -> SessionKeys:
     """The client's cipher key is used in both directions."""
-    del self
     keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
     return replace(keys, encryption_key_s2c=keys.encryption_key_c2s)
 
@@ -299,7 +279,6 @@ def _session_aes256_key_short(
     cipher_id: int,
 ) -> SessionKeys:
     """Only the first half of the keys of AES-256 ciphers is derived, the other half is zero."""
-    del self
     keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
     return replace(
         keys,
@@ -312,21 +291,12 @@ def _halved(key: bytes) -> bytes:
     return key[:_KEY_SIZE].ljust(len(key), b"\0")
 
 
-@defect(
+defect(
     "session-unencrypted-accepted",
     replaces=EncryptionPolicy.unencrypted_session_status,
     breaks=["SMB2-3.3.5.2.9-07", "SMB2-3.3.5.2.9-09"],
     origin="ksmbd 3.5.4: unencrypted requests of an encrypted session are processed",
-)
-def _session_unencrypted_accepted(
-    original: Callable[[Request, Session], Status],
-    self: EncryptionPolicy,
-    request: Request,
-    session: Session,
-) -> Status:
-    """An encrypted session takes requests that are not encrypted."""
-    del original, self, request, session
-    return Status.SUCCESS
+).always(Status.SUCCESS, "An encrypted session takes requests that are not encrypted.")
 
 
 @defect(
@@ -339,7 +309,6 @@ def _session_setup_response_encrypted(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """The final response of SESSION_SETUP is encrypted where the session is."""
-    del self
     session = request.session
     encrypts = session is not None and session.encrypt_data
     return original(request) or (encrypts and request.command == Command.SESSION_SETUP)
@@ -355,38 +324,25 @@ def _session_encrypted_refusal_in_the_clear(
     original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
 ) -> bool:
     """What a session is refused for is told in the clear."""
-    del self
     session = request.session
     usable = session is not None and session.state is SessionState.VALID and bool(session.channel_list)
     return original(request) and usable and request.is_encrypted
 
 
-@defect(
+defect(
     "session-encryption-not-needed",
     replaces=EncryptionPolicy.session_setup_status,
     breaks=["SMB2-3.3.5.5-01", "SMB2-3.3.5.5-02"],
     origin="plausible: a client that cannot encrypt is served in the clear",
-)
-def _session_encryption_not_needed(
-    original: Callable[[Request], Status], self: EncryptionPolicy, request: Request
-) -> Status:
-    """Clients that cannot encrypt log on to servers that encrypt everything."""
-    del original, self, request
-    return Status.SUCCESS
+).always(Status.SUCCESS, "Clients that cannot encrypt log on to servers that encrypt everything.")
 
 
-@defect(
+defect(
     "session-encryption-lifted",
     replaces=BindPolicy.encryption_is_kept,
     breaks=["SMB2-3.3.5.2.9-07", "SMB2-3.3.5.5.3-39"],
     origin="[MS-SMB2] 3.3.5.5.3 taken at its word, see erratum 9",
-)
-def _session_encryption_lifted(
-    original: Callable[[Session], bool], self: BindPolicy, session: Session
-) -> bool:
-    """Binding a channel takes encryption off the session."""
-    del original, self, session
-    return False
+).always(False, "Binding a channel takes encryption off the session.")
 
 
 @defect(
@@ -399,19 +355,12 @@ def _session_encryption_not_told(
     original: Callable[..., SessionFlags], self: SessionPolicy, session: Session, *, encrypt: bool
 ) -> SessionFlags:
     """A client is not told that its session is encrypted."""
-    del self
     return original(session, encrypt=encrypt) & ~SessionFlags.ENCRYPT_DATA
 
 
-@defect(
+defect(
     "session-reauthentication-resets-channel-key",
     replaces=SessionPolicy.channel_takes_session_key,
     breaks=["SMB2-3.3.5.5.2-04"],
     origin="[MS-SMB2] 3.3.5.5.3 taken at its word, see erratum 12",
-)
-def _session_reauthentication_resets_channel_key(
-    original: Callable[..., bool], self: SessionPolicy, *, is_new: bool
-) -> bool:
-    """A re-authentication over a bound channel replaces that channel's key by the session's."""
-    del original, self, is_new
-    return True
+).always(True, "A re-authentication over a bound channel replaces that channel's key by the session's.")

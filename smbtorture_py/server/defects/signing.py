@@ -34,18 +34,12 @@ _ERROR: Final = 0xC000_0000
 # Which requests are looked at
 
 
-@defect(
+defect(
     "signature-not-verified",
     replaces=SigningPolicy.signature_is_right,
     breaks=["SMB2-3.3.5.2.4-02", "SMB2-3.3.5.2.4-08", "SMB2-3.3.5.2.4-09", "SMB2-3.1.4.1-06"],
     origin="plausible: a client that signs rightly never shows it",
-)
-def _signature_not_verified(
-    original: Callable[[Request, bytes], bool], self: SigningPolicy, request: Request, key: bytes
-) -> bool:
-    """Every signature is taken for right."""
-    del original, self, request, key
-    return True
+).always(True, "Every signature is taken for right.")
 
 
 @defect(
@@ -72,7 +66,6 @@ def _signature_of_break_not_verified(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """The signature of an OPLOCK_BREAK acknowledgment is not looked at."""
-    del self
     return request.command != Command.OPLOCK_BREAK and original(request)
 
 
@@ -86,7 +79,6 @@ def _signature_of_cancel_not_verified(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """The signature of a CANCEL is not looked at."""
-    del self
     return request.command != Command.CANCEL and original(request)
 
 
@@ -100,22 +92,15 @@ def _signature_of_first_member_only(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """Only the first member of a compound is verified."""
-    del self
     return request is request.chain.requests[0] and original(request)
 
 
-@defect(
+defect(
     "signing-not-enforced",
     replaces=SigningPolicy.signature_is_required,
     breaks=["SMB2-3.3.5.2.4-03", "SMB2-3.3.5.2.4-10", "SMB2-3.3.5.5.3-38"],
     origin="ksmbd 3.5.4: verifies where the SIGNED flag is set and takes everything else as it is",
-)
-def _signing_not_enforced(
-    original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
-) -> bool:
-    """Unsigned requests are served in sessions that require signatures."""
-    del original, self, request, session
-    return False
+).always(False, "Unsigned requests are served in sessions that require signatures.")
 
 
 @defect(
@@ -128,7 +113,6 @@ def _signing_enforced_on_first_channel(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """Unsigned requests are served on every channel but the first."""
-    del self
     return request.connection is session.connection and original(request, session)
 
 
@@ -142,7 +126,6 @@ def _signing_enforced_for_first_member(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """Only the first member of a compound has to be signed."""
-    del self
     return request is request.chain.requests[0] and original(request, session)
 
 
@@ -156,7 +139,6 @@ def _signing_enforced_but_for_reading(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """READ and WRITE need no signature."""
-    del self
     return request.command not in (Command.READ, Command.WRITE) and original(request, session)
 
 
@@ -170,7 +152,6 @@ def _signing_demanded_of_everybody(
     original: Callable[[Request, Session], bool], self: SigningPolicy, request: Request, session: Session
 ) -> bool:
     """Unsigned requests are refused in every session that has a key."""
-    del self
     keyed = session.state is SessionState.VALID and not session.is_guest and not session.is_anonymous
     return original(request, session) or (keyed and request.command != Command.SESSION_SETUP)
 
@@ -185,7 +166,6 @@ def _signing_enforced_by_connection(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """One session that requires signatures makes them required of everything on its connection."""
-    del self
     sessions = request.connection.session_table.values()
     return original(request) or (
         request.command != Command.SESSION_SETUP and any(session.signing_required for session in sessions)
@@ -209,18 +189,12 @@ def _signing_required_once_seen(
     return right
 
 
-@defect(
+defect(
     "cancel-needs-no-signature",
     replaces=AsyncPolicy.unsigned_cancel_is_refused,
     breaks=["SMB2-3.3.5.2.4-10"],
     origin="Samba: a CANCEL need not be signed; ksmbd likewise",
-)
-def _cancel_needs_no_signature(
-    original: Callable[[Request], bool], self: AsyncPolicy, request: Request
-) -> bool:
-    """An unsigned CANCEL cancels, although the session requires signatures."""
-    del original, self, request
-    return False
+).always(False, "An unsigned CANCEL cancels, although the session requires signatures.")
 
 
 @defect(
@@ -237,7 +211,6 @@ def _server_signing_not_mandatory(
     request: SessionSetupRequest,
 ) -> bool:
     """Only the client can require signatures; what the server is configured to require does not count."""
-    del self
     demanded = SecurityMode.SIGNING_REQUIRED in SecurityMode(request.security_mode)
     return (demanded or connection.should_sign) and original(connection, session, request)
 
@@ -256,7 +229,6 @@ def _bind_cannot_demand_signing(
     request: SessionSetupRequest,
 ) -> bool:
     """A bind or re-authentication whose client demands signatures changes nothing."""
-    del self
     return session.signing_required if session.session_key else original(connection, session, request)
 
 
@@ -273,34 +245,28 @@ def _signing_session_of_elsewhere(
     original: Callable[[Request], Session | None], self: SigningPolicy, request: Request
 ) -> Session | None:
     """The session of a signed request is looked up among all sessions of the server."""
-    del self
     return original(request) or request.connection.server.global_session_table.get(request.session_id)
 
 
-@defect(
+defect(
     "signing-unknown-session-denied",
     replaces=SigningPolicy.session_not_found_status,
     breaks=["SMB2-3.3.5.2.4-05"],
     origin="plausible: no session, no key, no right signature",
+).always(
+    Status.ACCESS_DENIED, "A signed request of an unknown session is refused like one with a wrong signature."
 )
-def _signing_unknown_session_denied(original: Callable[[], Status], self: SigningPolicy) -> Status:
-    """A signed request of an unknown session is refused like one with a wrong signature."""
-    del original, self
-    return Status.ACCESS_DENIED
 
 
-@defect(
+defect(
     "signing-key-missing-denied",
     replaces=SigningPolicy.missing_key_status,
     breaks=["SMB2-3.3.5.2.4-06"],
     origin="plausible: no key, no right signature",
+).always(
+    Status.ACCESS_DENIED,
+    "A signed request of a session without a key is refused like one with a wrong signature.",
 )
-def _signing_key_missing_denied(
-    original: Callable[[Request], Status], self: SigningPolicy, request: Request
-) -> Status:
-    """A signed request of a session without a key is refused like one with a wrong signature."""
-    del original, self, request
-    return Status.ACCESS_DENIED
 
 
 @defect(
@@ -313,7 +279,6 @@ def _anonymous_session_without_key(
     original: Callable[[Request, Session], bytes], self: SigningPolicy, request: Request, session: Session
 ) -> bytes:
     """An anonymous session has no key."""
-    del self
     return b"" if session.is_anonymous else original(request, session)
 
 
@@ -342,7 +307,6 @@ def _one_signing_key_for_all_channels(
     original: Callable[[Request, Session], bytes], self: SigningPolicy, request: Request, session: Session
 ) -> bytes:
     """Requests are verified with Session.SigningKey on every channel."""
-    del self
     return session.signing_key or original(request, session)
 
 
@@ -396,7 +360,6 @@ def _zero_signature_accepted(
     original: Callable[[Request, bytes], bool], self: SigningPolicy, request: Request, key: bytes
 ) -> bool:
     """A signature of zeros is taken for right."""
-    del self
     return request.header.signature == NO_SIGNATURE or original(request, key)
 
 
@@ -415,7 +378,6 @@ def _signature_compared_by_half(
     message: Buffer,
 ) -> bool:
     """Only the first eight bytes of a signature are compared."""
-    del original, self
     right = compute_signature(
         algorithm, key, (message,),
         message_id=header.message_id, is_server=False, is_cancel=header.command == Command.CANCEL,
@@ -438,7 +400,6 @@ def _signature_covers_structure_only(
     message: Buffer,
 ) -> bool:
     """Bytes behind the body of an ECHO are not part of what is signed."""
-    del self
     if header.command == Command.ECHO:
         message = memoryview(message)[: HEADER_SIZE + _FIXED_BODY]
     return original(algorithm, key, header, message)
@@ -459,7 +420,6 @@ def _signature_without_padding(
     parts: Sequence[Buffer],
 ) -> bytes:
     """The padding of a compounded response is not part of what is signed."""
-    del self
     padded = len(parts) > 1 and len(parts[-1]) < _PADDING and not any(parts[-1])
     return original(algorithm, key, header, parts[:-1] if padded else parts)
 
@@ -479,7 +439,6 @@ def _padding_not_verified(
     message: Buffer,
 ) -> bool:
     """The padding of a compounded request counts as zeros."""
-    del self
     end = len(message) - 1 if header.next_command else len(message)
     return original(algorithm, key, header, bytes(message[:end]).ljust(len(message), b"\0"))
 
@@ -499,7 +458,6 @@ def _gmac_nonce_without_cancel(
     message: Buffer,
 ) -> bool:
     """The AES-GMAC nonce of a CANCEL is that of any other request."""
-    del original, self
     return verify_signature(
         algorithm, key, (message,), message_id=header.message_id, is_server=False, is_cancel=False
     )
@@ -520,7 +478,6 @@ def _gmac_nonce_of_either_side(
     message: Buffer,
 ) -> bool:
     """The bits of role and of CANCEL in an AES-GMAC nonce do not matter."""
-    del self
     return original(algorithm, key, header, message) or any(
         verify_signature(
             algorithm, key, (message,), message_id=header.message_id, is_server=role, is_cancel=cancel
@@ -545,7 +502,6 @@ def _gmac_nonce_as_client(
     parts: Sequence[Buffer],
 ) -> bytes:
     """Responses are signed with the AES-GMAC nonce of a client."""
-    del original, self
     return compute_signature(
         algorithm, key, parts, message_id=header.message_id, is_server=False, is_cancel=False
     )
@@ -566,7 +522,6 @@ def _hmac_always_accepted(
     message: Buffer,
 ) -> bool:
     """HMAC-SHA256 is right whatever was negotiated."""
-    del self
     return original(algorithm, key, header, message) or original(
         SigningAlgorithm.HMAC_SHA256, key, header, message
     )
@@ -585,7 +540,6 @@ def _response_signed_only_where_required(
     original: Callable[[Request, Reply], bool], self: SigningPolicy, request: Request, reply: Reply
 ) -> bool:
     """A signed request is answered unsigned where the session requires no signatures."""
-    del self
     session = request.session
     wanted = request.command == Command.SESSION_SETUP or (session is not None and session.signing_required)
     return wanted and original(request, reply)
@@ -601,7 +555,6 @@ def _response_unsigned_where_required(
     original: Callable[[Request, Reply], bool], self: SigningPolicy, request: Request, reply: Reply
 ) -> bool:
     """Responses of sessions that require signatures are not signed."""
-    del self
     session = request.session
     refused = session is not None and session.signing_required and request.command != Command.SESSION_SETUP
     return not refused and original(request, reply)
@@ -617,7 +570,6 @@ def _error_response_unsigned(
     original: Callable[[Request, Reply], bool], self: SigningPolicy, request: Request, reply: Reply
 ) -> bool:
     """ERROR responses are not signed."""
-    del self
     return reply.status < _ERROR and original(request, reply)
 
 
@@ -631,7 +583,6 @@ def _late_response_unsigned(
     original: Callable[[Request, Reply], bool], self: SigningPolicy, request: Request, reply: Reply
 ) -> bool:
     """The final response of an asynchronous request is not signed."""
-    del self
     return not request.async_id and original(request, reply)
 
 
@@ -645,7 +596,6 @@ def _interim_response_signed(
     original: Callable[[Request], bool], self: SigningPolicy, request: Request
 ) -> bool:
     """The interim response to a signed request is signed."""
-    del original, self
     return request.is_signed
 
 
@@ -659,5 +609,4 @@ def _break_notification_signed(
     original: Callable[[Session | None], bool], self: SigningPolicy, session: Session | None
 ) -> bool:
     """Break notifications of sessions that require signatures are signed."""
-    del original, self
     return session is not None and session.signing_required
