@@ -31,7 +31,7 @@ from smbtorture_py.server.storage import (
     VolumeInfo,
     fold,
 )
-from smbtorture_py.storage.metadata import Metadata, NamedStreams
+from smbtorture_py.storage.metadata import DescribedNode, Metadata, NamedStreams
 from smbtorture_py.storage.sparse import ALLOCATION_UNIT, Capacity
 from smbtorture_py.wire.codec import Buffer, align
 from smbtorture_py.wire.filetime import UNIX_EPOCH
@@ -185,7 +185,7 @@ def _allocation_size(status: os.stat_result) -> int:
 
 
 @dataclass(slots=True)
-class HostNode:
+class HostNode(DescribedNode):
     """A file or directory of the host, held by its descriptor."""
 
     storage: DirectoryStorage
@@ -203,9 +203,8 @@ class HostNode:
         """Whether it is a directory."""
         return self._is_directory
 
-    @property
-    def metadata(self) -> Metadata:
-        """What is kept in memory about the node."""
+    def description(self) -> Metadata:
+        """Return what is kept in memory about the node."""
         return self.storage.metadata_of(self._file_id)
 
     def info(self) -> NodeInfo:
@@ -215,7 +214,7 @@ class HostNode:
 
     def set_times(self, times: NodeTimes) -> None:
         """Set access and write time on the host, the others in memory."""
-        metadata = self.metadata
+        metadata = self.description()
         if times.creation_time is not None:
             metadata.creation_time = times.creation_time
         if times.change_time is not None:
@@ -231,64 +230,20 @@ class HostNode:
                 write = _nanoseconds(times.last_write_time)
             os.utime(self.descriptor, ns=(access, write))
 
-    def set_attributes(self, file_attributes: int) -> None:
-        """Set the attributes in memory."""
-        self.metadata.file_attributes = file_attributes
-
     def stream(self, name: str) -> Stream | None:
         """Return a stream by name."""
         if name:
-            return self.metadata.streams.get(name)
+            return self.description().streams.get(name)
         return None if self._is_directory else HostStream(self.descriptor)
-
-    def stream_name(self, name: str) -> str:
-        """Return the spelling under which the stream was created."""
-        return self.metadata.streams.spelling(name)
-
-    def create_stream(self, name: str) -> Stream:
-        """Create an empty named stream in memory."""
-        return self.metadata.streams.create(name)
-
-    def remove_stream(self, name: str) -> None:
-        """Remove a named stream."""
-        self.metadata.streams.remove(name)
-
-    def rename_stream(self, old: str, new: str) -> None:
-        """Rename a named stream."""
-        self.metadata.streams.rename(old, new)
 
     def streams(self) -> Sequence[StreamEntry]:
         """List all streams."""
-        named = self.metadata.streams.entries()
+        named = self.description().streams.entries()
         if self._is_directory:
             return named
         with _host_errors():
             status = os.fstat(self.descriptor)
         return [StreamEntry("", status.st_size, _allocation_size(status)), *named]
-
-    def extended_attributes(self) -> Sequence[tuple[bytes, bytes]]:
-        """List (name, value)."""
-        return list(self.metadata.extended_attributes.values())
-
-    def set_extended_attribute(self, name: bytes, value: bytes) -> None:
-        """Set or remove one extended attribute."""
-        self.metadata.set_extended_attribute(name, value)
-
-    def security_descriptor(self) -> bytes | None:
-        """Return the stored security descriptor."""
-        return self.metadata.security_descriptor
-
-    def set_security_descriptor(self, descriptor: bytes) -> None:
-        """Store a security descriptor."""
-        self.metadata.security_descriptor = descriptor
-
-    def object_id(self) -> bytes | None:
-        """Return the object id."""
-        return self.metadata.object_id
-
-    def set_object_id(self, object_id: bytes | None) -> None:
-        """Store or remove the object id."""
-        self.metadata.object_id = object_id
 
     def close(self) -> None:
         """Close the descriptor; what is kept about a file without names goes with it."""

@@ -18,7 +18,7 @@ from smbtorture_py.server.storage import (
     VolumeInfo,
     fold,
 )
-from smbtorture_py.storage.metadata import Metadata, NamedStreams
+from smbtorture_py.storage.metadata import DescribedNode, Metadata, NamedStreams
 from smbtorture_py.storage.sparse import Capacity, SparseStream
 from smbtorture_py.wire.status import Status
 
@@ -31,7 +31,7 @@ FIRST_FILE_ID: Final = 0x40
 
 
 @dataclass(slots=True)
-class MemoryNode:
+class MemoryNode(DescribedNode):
     """One file or directory in memory."""
 
     _file_id: int
@@ -53,6 +53,10 @@ class MemoryNode:
     def is_directory(self) -> bool:
         """Whether it is a directory."""
         return self._is_directory
+
+    def description(self) -> Metadata:
+        """Return what is kept beside the default stream."""
+        return self.metadata
 
     def info(self) -> NodeInfo:
         """Query the node."""
@@ -84,59 +88,15 @@ class MemoryNode:
         if times.change_time is not None:
             mine.change_time = times.change_time
 
-    def set_attributes(self, file_attributes: int) -> None:
-        """Set the attributes."""
-        self.metadata.file_attributes = file_attributes
-
     def stream(self, name: str) -> Stream | None:
         """Return a stream by name."""
         return self.metadata.streams.get(name) if name else self.default_stream
-
-    def stream_name(self, name: str) -> str:
-        """Return the spelling under which the stream was created."""
-        return self.metadata.streams.spelling(name)
-
-    def create_stream(self, name: str) -> Stream:
-        """Create an empty named stream."""
-        return self.metadata.streams.create(name)
-
-    def remove_stream(self, name: str) -> None:
-        """Remove a named stream."""
-        self.metadata.streams.remove(name)
-
-    def rename_stream(self, old: str, new: str) -> None:
-        """Rename a named stream."""
-        self.metadata.streams.rename(old, new)
 
     def streams(self) -> Sequence[StreamEntry]:
         """List all streams."""
         default = self.default_stream
         first = [] if default is None else [StreamEntry("", default.size, default.allocation_size)]
         return [*first, *self.metadata.streams.entries()]
-
-    def extended_attributes(self) -> Sequence[tuple[bytes, bytes]]:
-        """List (name, value)."""
-        return list(self.metadata.extended_attributes.values())
-
-    def set_extended_attribute(self, name: bytes, value: bytes) -> None:
-        """Set or remove one extended attribute."""
-        self.metadata.set_extended_attribute(name, value)
-
-    def security_descriptor(self) -> bytes | None:
-        """Return the stored security descriptor."""
-        return self.metadata.security_descriptor
-
-    def set_security_descriptor(self, descriptor: bytes) -> None:
-        """Store a security descriptor."""
-        self.metadata.security_descriptor = descriptor
-
-    def object_id(self) -> bytes | None:
-        """Return the object id."""
-        return self.metadata.object_id
-
-    def set_object_id(self, object_id: bytes | None) -> None:
-        """Store or remove the object id."""
-        self.metadata.object_id = object_id
 
     def close(self) -> None:
         """Count one user less; the space of a nameless node goes with its last user."""

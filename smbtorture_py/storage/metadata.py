@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from smbtorture_py.server.storage import StorageError, StreamEntry, fold
+from smbtorture_py.server.storage import StorageError, Stream, StreamEntry, fold
 from smbtorture_py.storage.sparse import Capacity, SparseStream
 from smbtorture_py.wire.status import Status
 
@@ -88,6 +89,60 @@ class Metadata:
             _EA_FIXED_SIZE + len(name) + 1 + len(value) for name, value in self.extended_attributes.values()
         ]
         return sum((size + 3) // 4 * 4 for size in sizes[:-1]) + sizes[-1] if sizes else 0
+
+
+class DescribedNode(ABC):
+    """The part of a `Node` that only concerns its metadata."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def description(self) -> Metadata:
+        """Return what is kept about the node."""
+
+    def set_attributes(self, file_attributes: int) -> None:
+        """Set the attributes."""
+        self.description().file_attributes = file_attributes
+
+    def stream_name(self, name: str) -> str:
+        """Return the spelling under which the stream was created."""
+        return self.description().streams.spelling(name)
+
+    def create_stream(self, name: str) -> Stream:
+        """Create an empty named stream. Raises StorageError(OBJECT_NAME_COLLISION)."""
+        return self.description().streams.create(name)
+
+    def remove_stream(self, name: str) -> None:
+        """Remove a named stream."""
+        self.description().streams.remove(name)
+
+    def rename_stream(self, old: str, new: str) -> None:
+        """Rename a named stream; one of the new name is replaced."""
+        self.description().streams.rename(old, new)
+
+    def extended_attributes(self) -> Sequence[tuple[bytes, bytes]]:
+        """List (name, value)."""
+        return list(self.description().extended_attributes.values())
+
+    def set_extended_attribute(self, name: bytes, value: bytes) -> None:
+        """Set one extended attribute, remove it where the value is empty."""
+        self.description().set_extended_attribute(name, value)
+
+    def security_descriptor(self) -> bytes | None:
+        """Return the stored security descriptor."""
+        return self.description().security_descriptor
+
+    def set_security_descriptor(self, descriptor: bytes) -> None:
+        """Store a security descriptor."""
+        self.description().security_descriptor = descriptor
+
+    def object_id(self) -> bytes | None:
+        """Return the object id."""
+        return self.description().object_id
+
+    def set_object_id(self, object_id: bytes | None) -> None:
+        """Store or remove the object id."""
+        self.description().object_id = object_id
 
 
 _EA_FIXED_SIZE = 8
