@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @defect(
     "trees-on-first-channel-only",
     replaces=TreePolicy.find_tree,
-    breaks=["SMB2-3.3.5.5-33", "SMB2-3.3.5.5-34"],
+    breaks=["SMB2-3.3.5.5-33", "SMB2-3.3.5.5-34", "SMB2-3.3.5.2.11-05"],
     origin="Samba before 333707fa376: trees were looked up by connection",
 )
 def _trees_on_first_channel_only(

@@ -201,7 +201,7 @@ defect(
 defect(
     "session-logoff-keeps-opens",
     replaces=ConnectionLossPolicy.open_survives_logoff,
-    breaks=["SMB2-3.3.5.6-06"],
+    breaks=["SMB2-3.3.5.6-06", "SMB2-3.3.5.6-08"],
     origin="plausible: LOGOFF frees the session only; what it had open is closed when the connection goes",
 ).always(True, "Opens that are not durable outlive LOGOFF.")
 
@@ -209,7 +209,7 @@ defect(
 defect(
     "session-logoff-leaves-pending",
     replaces=AsyncPolicy.pending_requests_end_with_session,
-    breaks=["SMB2-3.3.5.6-06", "SMB2-3.3.5.5.3-36"],
+    breaks=["SMB2-3.3.5.6-06", "SMB2-3.3.5.6-09", "SMB2-3.3.5.5.3-36"],
     origin="Samba until 4.2, bugs 10344 and 11182: what was pending was not answered when its session ended",
 ).always(False, "A request that is pending when its session ends gets no answer.")
 

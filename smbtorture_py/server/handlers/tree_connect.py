@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.tree_connect import TreeConnect
-from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.status import Status
-from smbtorture_py.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
+from smbtorture_py.wire.tree_connect import TreeConnectRequest
 
 if TYPE_CHECKING:
     from smbtorture_py.server.server import Server
@@ -51,10 +50,4 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     policies.tree.take_use(share)
     request.tree_connect = tree
     request.tree_id = tree.tree_id
-    response = TreeConnectResponse(
-        share_type=policies.tree.share_type(share),
-        share_flags=tree.share_flags,
-        capabilities=tree.share_capabilities,
-        maximal_access=AccessMask(tree.maximal_access),
-    )
-    return Reply(Status.SUCCESS, response)
+    return Reply(Status.SUCCESS, policies.tree.response(tree))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.loss import disconnect_tree
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.status import Status
-from smbtorture_py.wire.tree_disconnect import TreeDisconnectResponse
 
 if TYPE_CHECKING:
     from smbtorture_py.server.server import Server
@@ -17,4 +16,4 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     """Close the opens of the tree connect, and remove it."""
     for tree in server.policies.tree.trees_to_disconnect(request):
         disconnect_tree(server, tree, now)
-    return Reply(Status.SUCCESS, TreeDisconnectResponse())
+    return Reply(Status.SUCCESS, server.policies.tree.disconnect_response())

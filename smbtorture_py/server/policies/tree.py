@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.tree_connect import Share, TreeConnect
+from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.status import Status
-from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType
+from smbtorture_py.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType, TreeConnectResponse
+from smbtorture_py.wire.tree_disconnect import TreeDisconnectResponse
 
 if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
@@ -109,6 +111,19 @@ class TreePolicy:
     def release_use(self, share: Share) -> None:
         """Share.CurrentUses no longer counts a tree connect that ends (3.3.5.6, 3.3.5.8, 3.3.7.1)."""
         share.current_uses -= 1
+
+    def response(self, tree: TreeConnect) -> TreeConnectResponse:
+        """What a new tree connect is told about its share (2.2.10)."""
+        return TreeConnectResponse(
+            share_type=self.share_type(tree.share),
+            share_flags=tree.share_flags,
+            capabilities=tree.share_capabilities,
+            maximal_access=AccessMask(tree.maximal_access),
+        )
+
+    def disconnect_response(self) -> TreeDisconnectResponse:
+        """What TREE_DISCONNECT is answered with (2.2.12)."""
+        return TreeDisconnectResponse()
 
     def trees_to_disconnect(self, request: Request) -> list[TreeConnect]:
         """The tree connects that a TREE_DISCONNECT ends: its own (3.3.5.8)."""
