@@ -49,6 +49,7 @@ from smbtorture_py.net.world import World
 from smbtorture_py.targets.bench import RemoteBench
 from smbtorture_py.targets.model import find_targets_file, parse_address, select
 from smbtorture_py.targets.start import start
+from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbtorture_py.wire.status import Status
@@ -65,7 +66,9 @@ __all__ = [
     "Cipher",
     "Credentials",
     "Dialect",
+    "EchoRequest",
     "FaultKind",
+    "Lab",
     "LabConnection",
     "LabOpen",
     "LabSession",

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
-from smbtorture_py.conformance.catalogue import shipped
+from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.collection import collect
+from smbtorture_py.conformance.own_catalogue import catalogue_files, catalogue_with
 from smbtorture_py.net.entropy import fresh_seed
 from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.results.exit_codes import ExitCode
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TARGET: Final = "reference"
 SUITES: Final = "suites"
+SHIPPED_SUITES: Final = Path(__file__).resolve().parent.parent / SUITES
 RESULT: Final = "smbtorture-result"
 """Name of the user property that carries a result from worker to controller."""
 HANDOVER: Final = "smbtorture-handover"
@@ -111,17 +113,18 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--case-limit: must be positive")
     try:
         selection = _selection(config)
-    except SelectionError as error:
+        catalogue = catalogue_with(catalogue_files(_beside(config)))
+    except (SelectionError, ConfigurationError) as error:
         raise pytest.UsageError(str(error)) from None
     worker_input: Mapping[str, str] | None = getattr(config, "workerinput", None)
     alone: Path | None = config.getoption(ALONE)
     run: _Run
     if alone is not None:
-        run = _Alone(selection, Alone.of(alone))
+        run = _Alone(selection, catalogue, Alone.of(alone))
     elif worker_input is not None:
-        run = _Worker(selection, worker_input)
+        run = _Worker(selection, catalogue, worker_input)
     else:
-        run = _Controller(selection, config)
+        run = _Controller(selection, catalogue, config)
     config.pluginmanager.register(run, RUN)
 
 
@@ -132,7 +135,9 @@ def pytest_pycollect_makeitem(
     case = case_of(obj)
     if case is None or not collector.funcnamefilter(name) or case.function.__name__ != name:
         return None
-    mistakes = problems([case], shipped())
+    run = collector.config.pluginmanager.get_plugin(RUN)
+    assert isinstance(run, _Run)
+    mistakes = problems([case], run.catalogue)
     if mistakes:
         raise collector.CollectError("\n".join(mistakes))
     return [CaseItem.of(collector, case, variant) for variant in case.variants]
@@ -179,11 +184,11 @@ def pytest_runtest_makereport(
     report = yield
     if isinstance(item, CaseItem) and call.when == "call" and item.result is not None:
         report.user_properties.append((RESULT, to_json(item.result)))
-        _shape(report, item.result)
+        _shape(report, item.result, item.config)
     return report
 
 
-def _shape(report: pytest.TestReport, result: ResultRecord) -> None:
+def _shape(report: pytest.TestReport, result: ResultRecord, config: pytest.Config) -> None:
     reason = result.reason or result.outcome.value
     if result.verdict is Verdict.OK:
         if result.outcome not in _GREEN:
@@ -202,7 +207,12 @@ def _shape(report: pytest.TestReport, result: ResultRecord) -> None:
     title = f"{result.verdict}: {result.outcome}"
     if result.verdict is Verdict.FIXED:
         reason = f"passes, but {result.expectation} expects otherwise"
-    evidence = f"\n  evidence     {result.evidence}" if result.evidence else ""
+    here = config.invocation_params.dir
+    evidence = (
+        f"\n  evidence     {_seen_from(here, _records(config).parent / result.evidence)}"
+        if result.evidence
+        else ""
+    )
     report.longrepr = f"{result.key}: {title}\n{reason}\n  reproduce    {result.reproduce}{evidence}"
 
 
@@ -214,8 +224,9 @@ def case_items(items: Iterable[pytest.Item]) -> list[CaseItem]:
 class _Run(ABC):
     """What every process of a run has: a selection, and an executor."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, catalogue: Catalogue) -> None:
         self.selection = selection
+        self.catalogue = catalogue
 
     @abstractmethod
     def executor(self) -> Executor:
@@ -240,7 +251,7 @@ class _Run(ABC):
     def _keep(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         if self.selection.text:
             cases = case_items(items)
-            keys = self.selection.chosen([(one.case, one.variant) for one in cases], shipped())
+            keys = self.selection.chosen([(one.case, one.variant) for one in cases], self.catalogue)
             chosen = [item for item in cases if item.key in keys]
             kept = {id(item) for item in chosen}
             config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
@@ -251,8 +262,8 @@ class _Run(ABC):
 class _Alone(_Run):
     """A process for one suspect: its result goes to the process that asked for it."""
 
-    def __init__(self, selection: Selection, alone: Alone) -> None:
-        super().__init__(selection)
+    def __init__(self, selection: Selection, catalogue: Catalogue, alone: Alone) -> None:
+        super().__init__(selection, catalogue)
         self._alone = alone
 
     def executor(self) -> Executor:
@@ -269,8 +280,8 @@ class _Alone(_Run):
 class _Worker(_Run):
     """An xdist worker: runs cases on the target it was handed."""
 
-    def __init__(self, selection: Selection, worker_input: Mapping[str, str]) -> None:
-        super().__init__(selection)
+    def __init__(self, selection: Selection, catalogue: Catalogue, worker_input: Mapping[str, str]) -> None:
+        super().__init__(selection, catalogue)
         self._input = worker_input
         self._executor: Executor | None = None
         self._plan: list[tuple[str, CaseRecord]] = []
@@ -294,7 +305,7 @@ class _Worker(_Run):
         super()._keep(config, items)
         if case_items(items) and self.executor().bench.is_shared:
             apart = [item for item in case_items(items) if item.case.disturbs is not None]
-            self._plan = _plan_of(apart)
+            self._plan = _plan_of(apart, self.catalogue)
             items[:] = [item for item in items if item not in apart]
 
     @pytest.hookimpl(tryfirst=True)
@@ -303,19 +314,18 @@ class _Worker(_Run):
         writes it.
         """
         if self._input["workerid"] == "gw0":
-            write_plan(self._plan_path, [*_plan_of(case_items(session.items)), *self._plan])
+            write_plan(self._plan_path, [*_plan_of(case_items(session.items), self.catalogue), *self._plan])
 
 
-def _plan_of(items: Iterable[CaseItem]) -> list[tuple[str, CaseRecord]]:
-    catalogue = shipped()
+def _plan_of(items: Iterable[CaseItem], catalogue: Catalogue) -> list[tuple[str, CaseRecord]]:
     return [(one.nodeid, case_record(one.case, one.variant, catalogue)) for one in items]
 
 
 class _Controller(_Run):
     """The only process, or the one that controls the workers."""
 
-    def __init__(self, selection: Selection, config: pytest.Config) -> None:
-        super().__init__(selection)
+    def __init__(self, selection: Selection, catalogue: Catalogue, config: pytest.Config) -> None:
+        super().__init__(selection, catalogue)
         self._config = config
         self._started: Started | None = None
         self._executor: Executor | None = None
@@ -363,7 +373,7 @@ class _Controller(_Run):
         self.executor()
         assert self._ledger is not None
         fresh_folder(self._ledger.options.folder)
-        self._begin(_plan_of(items))
+        self._begin(_plan_of(items, self.catalogue))
 
     def _begin(self, plan: list[tuple[str, CaseRecord]]) -> None:
         """Write the plan, after a last look at the expectations now that all cases are known."""
@@ -371,7 +381,7 @@ class _Controller(_Run):
         records = [record for _, record in plan]
         self._keys = {node: record.key for node, record in plan}
         try:
-            check_expectations(self.executor().expectations, collect(SUITES), records, shipped())
+            check_expectations(self.executor().expectations, collect(SUITES), records, self.catalogue)
         except ConfigurationError as error:
             self.stop()
             pytest.exit(str(error), returncode=int(ExitCode.USAGE))
@@ -530,7 +540,7 @@ class _Controller(_Run):
             nodeid=item.nodeid, location=(str(path), line, name), keywords={}, outcome="passed",
             longrepr=None, when="call", user_properties=[(RESULT, to_json(result))],
         )  # fmt: skip
-        _shape(report, result)
+        _shape(report, result, item.config)
         item.config.hook.pytest_runtest_logreport(report=report)
 
     # The end
@@ -592,26 +602,55 @@ def _selection(config: pytest.Config) -> Selection:
     )
 
 
+def _records(config: pytest.Config) -> Path:
+    """Return where the records go."""
+    given: Path | None = config.getoption("--records")
+    return config.invocation_params.dir / (given or Path("reports", "latest", RECORDS))
+
+
 def _options(config: pytest.Config, selection: Selection) -> RunOptions:
     seed: int | None = config.getoption("--seed")
-    records: Path | None = config.getoption("--records")
     texts = [selection.text]
     if config.option.keyword:
         texts.append(f"-k {config.option.keyword}")
     return RunOptions(
         target=config.getoption("--target") or DEFAULT_TARGET,
         seed=fresh_seed() if seed is None else seed,
-        records=(records or Path("reports", "latest", RECORDS)).absolute(),
+        records=_records(config),
         selection=" ".join(filter(None, texts)),
+        suites=_own_suites(config),
         expectation_folders=_expectation_folders(config),
+        catalogue_files=catalogue_files(_beside(config)),
         allow_disruptive=config.getoption("--allow-disruptive"),
         case_limit=config.getoption("--case-limit"),
     )
 
 
+def _named(config: pytest.Config) -> list[Path]:
+    """Return the files and folders that were named, of cases and other tests."""
+    folder = config.invocation_params.dir
+    return [folder / str(argument).split("::")[0] for argument in config.args]
+
+
+def _beside(config: pytest.Config) -> list[Path]:
+    """Return the folders in which what goes with the suites that were named may be: their own, and two
+    above.
+    """
+    return [folder for path in _named(config) for folder in (path, *path.parents[:2])]
+
+
+def _own_suites(config: pytest.Config) -> tuple[str, ...]:
+    """Return what was named outside the shipped suites, seen from where we were called."""
+    found = (path for path in _named(config) if not path.resolve().is_relative_to(SHIPPED_SUITES))
+    return tuple(_seen_from(config.invocation_params.dir, path) for path in found)
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    """Return a path as somebody in `folder` can use it, no longer than it has to be."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
 def _expectation_folders(config: pytest.Config) -> tuple[Path, ...]:
     """Return the folders `expectations` beside the suites that were named, then the shipped suites'."""
-    named = [Path(str(argument).split("::")[0]).absolute() for argument in config.args]
-    beside = [folder / "expectations" for path in named for folder in (path, *path.parents[:2])]
-    shipped_suites = Path(__file__).parent.parent / "suites" / "expectations"
-    return tuple(dict.fromkeys(path for path in (*beside, shipped_suites) if path.is_dir()))
+    folders = (folder / "expectations" for folder in (*_beside(config), SHIPPED_SUITES))
+    return tuple(dict.fromkeys(path for path in folders if path.is_dir()))

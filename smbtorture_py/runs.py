@@ -16,7 +16,8 @@ from typing import Final
 
 from smbtorture_py import __version__
 from smbtorture_py.conformance.case import Case, Variant
-from smbtorture_py.conformance.catalogue import Catalogue, shipped
+from smbtorture_py.conformance.catalogue import Catalogue
+from smbtorture_py.conformance.own_catalogue import catalogue_with
 from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.evidence.bundle import write_evidence
 from smbtorture_py.report.junit import write_junit
@@ -64,6 +65,10 @@ class RunOptions:
     expectation_folders: tuple[Path, ...] = ()
     allow_disruptive: bool = False
     """Let cases that disturb others run, whatever the target says."""
+    suites: tuple[str, ...] = ()
+    """Folders of cases other than the shipped ones, as the command line calls them."""
+    catalogue_files: tuple[Path, ...] = ()
+    """Requirements that those folders bring along."""
     case_limit: float = CASE_LIMIT
     """Seconds of real time that one case may take, before scaling."""
 
@@ -102,7 +107,7 @@ class Executor:
         self.bench = bench
         self.options = options
         self.worker = worker
-        self.catalogue = shipped()
+        self.catalogue = catalogue_with(options.catalogue_files)
         self._server_is_gone = False
         target = bench.target
         path = expectation_file(options.expectation_folders, target.product)
@@ -124,6 +129,8 @@ class Executor:
                 "allow_disruptive": options.allow_disruptive,
                 "case_limit": options.case_limit,
                 "expectations": [str(folder) for folder in options.expectation_folders],
+                "suites": list(options.suites),
+                "catalogue": [str(path) for path in options.catalogue_files],
             }
         )
 
@@ -131,9 +138,10 @@ class Executor:
     def from_handover(cls, text: str, worker: str) -> Executor:
         """Return the executor that another process described."""
         given: Mapping[str, object] = json.loads(text)
-        bench, seed, folders, limit = (given[key] for key in ("bench", "seed", "expectations", "case_limit"))
-        assert isinstance(bench, dict) and isinstance(seed, int) and isinstance(folders, list)
-        assert isinstance(limit, float)
+        bench, seed, limit = (given[key] for key in ("bench", "seed", "case_limit"))
+        assert isinstance(bench, dict) and isinstance(seed, int) and isinstance(limit, float)
+        folders, suites, files = (given[key] for key in ("expectations", "suites", "catalogue"))
+        assert isinstance(folders, list) and isinstance(suites, list) and isinstance(files, list)
         handover: Handover = bench
         options = RunOptions(
             target=str(given["target"]),
@@ -141,7 +149,9 @@ class Executor:
             records=Path(str(given["records"])),
             allow_disruptive=given["allow_disruptive"] is True,
             case_limit=limit,
+            suites=tuple(map(str, suites)),
             expectation_folders=tuple(Path(one) for one in folders),
+            catalogue_files=tuple(Path(one) for one in files),
         )
         return cls(bench_from(handover), options, worker)
 
@@ -208,6 +218,7 @@ class Executor:
     def _reproduce(self, key: str) -> str:
         options = self.options
         words = ["smbtorture-py", "run", options.target, "--case", key, "--seed", str(options.seed)]
+        words += [word for folder in options.suites for word in ("--suite", folder)]
         return shlex.join([*words, *(["--allow-disruptive"] if options.allow_disruptive else [])])
 
     def _record(self, result: CaseResult) -> ResultRecord:

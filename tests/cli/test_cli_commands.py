@@ -72,7 +72,7 @@ def test_a_third_party_folder(tmp_path, parallel):
     assert sorted(result.outcome for result in records.results) == ["fail", "fail", "pass"]
     assert records.end.exit_code == 1
     red = records.final["own.wrong/colour=red"]
-    assert red.reproduce == "smbtorture-py run reference --case own.wrong/colour=red --seed 1"
+    assert red.reproduce == "smbtorture-py run reference --case own.wrong/colour=red --seed 1 --suite ."
     evidence = tmp_path / "reports/latest" / red.evidence
     assert {path.name for path in evidence.iterdir()} >= {
         "transcript.txt",
