@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PEERS_SLICE_SECONDS ?= 240
 export SMBTORTURE_PEERS ?= offer
 
-.PHONY: conformance test lint tool detection hermetic peers-slice peers peer-tools clean
+.PHONY: conformance test lint tool detection coverage hermetic peers-slice peers peer-tools clean
 
 conformance: $(VENV)/installed
 	$(BIN)/python -m pytest suites --target reference -q
@@ -25,6 +25,10 @@ lint: $(VENV)/installed-dev
 
 tool: $(VENV)/installed-dev peer-tools
 	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q
+
+# What the suites cover, measured anew: suites/proofs.json and docs/coverage.md.
+coverage: $(VENV)/installed-dev
+	$(BIN)/smbtorture-py coverage --measure --markdown > docs/coverage.md
 
 # Every defect is noticed, every case that judges a MUST is made to fail; both numbers are printed.
 detection: $(VENV)/installed-dev

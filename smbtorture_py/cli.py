@@ -26,6 +26,18 @@ from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.showing import SHOWABLE
 from smbtorture_py.conformance.target import Account
+from smbtorture_py.coverage import (
+    PROOFS,
+    Coverage,
+    ProofError,
+    by_area,
+    document,
+    find_proofs,
+    headlines,
+    markdown,
+    read_proofs,
+    write_proofs,
+)
 from smbtorture_py.detection import judges_a_must, noticed_by
 from smbtorture_py.net.core import Address
 from smbtorture_py.results.exit_codes import ExitCode
@@ -206,6 +218,10 @@ def _share(text: str) -> ShareOption:
 
 @main.command("run")
 @click.argument("target")
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
+    help="Run the cases of this folder instead of the shipped ones.",
+)  # fmt: skip
 @click.option("-k", "expression", metavar="EXPR", help="Only cases whose names match, as pytest's -k.")
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Only cases of this area.")
 @click.option("--level", "levels", multiple=True, metavar="LEVEL", help="Only cases of this level: MUST, ...")
@@ -225,6 +241,7 @@ def _share(text: str) -> ShareOption:
 @_plainly
 def run_command(
     target: str,
+    suites: tuple[Path, ...],
     expression: str | None,
     areas: tuple[str, ...],
     levels: tuple[str, ...],
@@ -240,17 +257,18 @@ def run_command(
     records: Path | None,
     verbose: bool,
 ) -> int:
-    """Run the shipped suites against TARGET, a name of targets.yaml.
+    """Run the shipped suites, or those of --suite, against TARGET, a name of targets.yaml.
 
     NAME/CONFIGURATION chooses one of the target's variants, reference@POLICY another policy of the bundled
     server; reference+DEFECT makes it wrong on purpose.
     """
-    spec = find_spec(SUITES)
-    if spec is None or not spec.submodule_search_locations:
-        raise TargetError("the package `suites` is not installed")
     select(target, find_targets_file(Path.cwd()))
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    arguments = [str(folder), "--target", target, "--rootdir", str(folder.parent), "-p", "no:cacheprovider"]
+    if suites:
+        arguments = [str(one) for one in suites]
+    else:
+        folder = _suites_folder()
+        arguments = [str(folder), "--rootdir", str(folder.parent)]
+    arguments += ["--target", target, "-p", "no:cacheprovider"]
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
         arguments += ["-p", PLUGIN]
@@ -323,6 +341,37 @@ def _show_matrix(as_json: bool) -> None:
     Console().print(table)
     click.echo(f"{sum(map(bool, noticed.values()))} of {len(noticed)} defects are noticed")
     click.echo(f"cases that judge a MUST and never fail: {', '.join(unproven) or 'none'}")
+
+
+@main.command("coverage")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="As docs/coverage.md has it.")
+@click.option("--measure", is_flag=True, help="Run every case with every defect it is about, first: minutes.")
+@_plainly
+def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
+    """Show which requirements have cases, and which of those are covered: some defect makes a case fail by
+    them.
+    """
+    path = _suites_folder() / PROOFS
+    cases, defects = _cases(), list(DEFECTS.values())
+    if measure:
+        write_proofs(path, find_proofs(cases, defects))
+    try:
+        coverage = Coverage(shipped(), cases, defects, read_proofs(path))
+    except ProofError as error:
+        raise TargetError(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(document(coverage), indent=1))
+        return
+    if as_markdown:
+        click.echo(markdown(coverage), nl=False)
+        return
+    table = Table("area", "requirements", "with cases", "covered")
+    for row in by_area(coverage):
+        table.add_row(row.area, str(row.requirements), str(row.with_cases), str(row.covered))
+    Console().print(table)
+    for line in headlines(coverage):
+        click.echo(line)
 
 
 @main.command("probe")
@@ -446,7 +495,7 @@ def explain_command(case_id: str) -> None:
     catalogue = shipped()
     for identifier in case.requirements:
         requirement = catalogue[identifier]
-        click.echo(f"  {identifier} [{requirement.level}] MS-SMB2 {requirement.section}")
+        click.echo(f"  {identifier} [{requirement.level}] {requirement.source}")
         click.echo(f"    when  {requirement.condition}")
         click.echo(f"    then  {requirement.outcome}")
         for product, deviation in requirement.deviations.items():
@@ -454,6 +503,14 @@ def explain_command(case_id: str) -> None:
     breaking = [one for one in DEFECTS.values() if set(one.breaks) & set(case.requirements)]
     for defect in breaking:
         click.echo(f"  defect {defect.id}: {defect.sentence}")
+
+
+def _suites_folder() -> Path:
+    """Return where the shipped suites are."""
+    spec = find_spec(SUITES)
+    if spec is None or not spec.submodule_search_locations:
+        raise TargetError("the package `suites` is not installed")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _cases() -> list[Case]:

@@ -1,0 +1,252 @@
+"""What the suites cover: which requirements have cases, and which of those a defect makes fail.
+
+A case that cites a requirement proves nothing yet. A requirement counts as covered when there is a `Proof`: a
+defect of the bundled server that breaks it, and a case that fails by it with that defect and not without.
+Proofs take minutes to find, so they are kept in `suites/proofs.json`; the detection matrix in tests/detection
+runs what covers a requirement again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from smbtorture_py.conformance.case import Case
+from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.detection import is_related, noticed_by, run_hermetically
+from smbtorture_py.results.outcome import Outcome
+from smbtorture_py.server.defects import Defect
+
+PROOFS: Final = "proofs.json"
+"""Name of the file, in the folder of the suites."""
+
+SOUND: Final = frozenset({Outcome.PASS, Outcome.OBSERVED, Outcome.WARN})
+"""What a case comes to without the defect."""
+
+
+@dataclass(slots=True, frozen=True, order=True)
+class Proof:
+    """With this defect the case, in this variant, has this outcome by this requirement; without it, it is
+    fine.
+    """
+
+    defect: str
+    case: str
+    variant: str
+    requirement: str
+    outcome: str
+
+
+class ProofError(ValueError):
+    """The file of proofs cannot be used; the text says why."""
+
+
+def read_proofs(path: Path) -> list[Proof]:
+    """Read the proofs; raises ProofError."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return [Proof(**{name: str(value) for name, value in entry.items()}) for entry in document]
+    except OSError as error:
+        raise ProofError(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ProofError(f"{path}: {error}") from None
+
+
+def write_proofs(path: Path, proofs: Iterable[Proof]) -> None:
+    """Write the proofs in a stable order, one a line."""
+    lines = ",\n".join(json.dumps(asdict(proof)) for proof in sorted(set(proofs)))
+    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+class Coverage:
+    """Catalogue, cases, defects and proofs held against one another.
+
+    A proof that no longer fits (its case, variant or defect is gone, or they have nothing to do with one
+    another any more) counts for nothing and is in `stale`.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        cases: Sequence[Case],
+        defects: Sequence[Defect],
+        proofs: Iterable[Proof],
+    ) -> None:
+        self.catalogue = catalogue
+        self.cases = {case.id: case for case in cases}
+        self.defects = {defect.id: defect for defect in defects}
+        self.proofs: list[Proof] = []
+        self.stale: list[Proof] = []
+        for proof in proofs:
+            (self.proofs if self._fits(proof) else self.stale).append(proof)
+
+    def _fits(self, proof: Proof) -> bool:
+        case, defect = self.cases.get(proof.case), self.defects.get(proof.defect)
+        return (
+            case is not None
+            and defect is not None
+            and is_related(case, defect)
+            and proof.requirement in case.requirements
+            and any(variant.id == proof.variant for variant in case.variants)
+        )
+
+    @cached_property
+    def cited_by(self) -> dict[str, list[str]]:
+        """Requirement id -> the cases that cite it."""
+        found: dict[str, list[str]] = {}
+        for case in self.cases.values():
+            for requirement in dict.fromkeys(case.requirements):
+                found.setdefault(requirement, []).append(case.id)
+        return found
+
+    @property
+    def proven_by(self) -> dict[str, list[Proof]]:
+        """Requirement id -> its proofs; only requirements that have one."""
+        found: dict[str, list[Proof]] = {}
+        for proof in sorted(self.proofs):
+            if proof.requirement in self.defects[proof.defect].breaks:
+                found.setdefault(proof.requirement, []).append(proof)
+        return found
+
+    @property
+    def unproven_cases(self) -> list[str]:
+        """The cases that no defect makes fail."""
+        proven = {proof.case for proof in self.proofs}
+        return [case for case in self.cases if case not in proven]
+
+    @property
+    def unnoticed_defects(self) -> list[str]:
+        """The defects that no case fails by for what they break."""
+        noticed_ones = {proof.defect for proofs in self.proven_by.values() for proof in proofs}
+        return [defect for defect in self.defects if defect not in noticed_ones]
+
+
+def find_proofs(cases: Sequence[Case], defects: Iterable[Defect]) -> Iterator[Proof]:
+    """Run every case with every defect that breaks something it cites, and yield what proves something."""
+    sound: dict[tuple[str, str], bool] = {}
+    for defect in defects:
+        for detection in noticed_by(defect, cases):
+            case, variant = detection.case, detection.variant
+            key = (case.id, variant.id)
+            if key not in sound:
+                sound[key] = run_hermetically(case, variant).outcome in SOUND
+            if sound[key]:
+                yield Proof(defect.id, case.id, variant.id, detection.requirement, detection.outcome.value)
+
+
+def document(coverage: Coverage) -> dict[str, object]:
+    """Return everything as plain values, for JSON."""
+    proven = coverage.proven_by
+    return {
+        "counts": _counts(coverage),
+        "requirements": [
+            {
+                "id": one.id,
+                "area": one.area,
+                "level": one.level.value,
+                "cases": coverage.cited_by.get(one.id, []),
+                "covered": one.id in proven,
+                "proofs": [asdict(proof) for proof in proven.get(one.id, [])],
+            }
+            for one in coverage.catalogue
+        ],
+        "unproven_cases": coverage.unproven_cases,
+        "unnoticed_defects": coverage.unnoticed_defects,
+        "stale_proofs": [asdict(proof) for proof in coverage.stale],
+    }
+
+
+def _counts(coverage: Coverage) -> dict[str, int]:
+    return {
+        "requirements": len(coverage.catalogue),
+        "requirements_with_cases": sum(one.id in coverage.cited_by for one in coverage.catalogue),
+        "requirements_covered": len(coverage.proven_by),
+        "cases": len(coverage.cases),
+        "cases_proven": len(coverage.cases) - len(coverage.unproven_cases),
+        "defects": len(coverage.defects),
+        "defects_noticed": len(coverage.defects) - len(coverage.unnoticed_defects),
+    }
+
+
+def headlines(coverage: Coverage) -> list[str]:
+    """Return the three lines that say it all."""
+    counts = _counts(coverage)
+    return [
+        f"{counts['requirements']} requirements in the catalogue, "
+        f"{counts['requirements_with_cases']} have cases, {counts['requirements_covered']} are covered",
+        f"{counts['cases']} cases, {counts['cases_proven']} are made to fail by a defect",
+        f"{counts['defects']} defects, {counts['defects_noticed']} are noticed for what they break",
+    ]
+
+
+@dataclass(slots=True, frozen=True)
+class AreaCounts:
+    """How many requirements an area of the catalogue has, how many have cases, how many are covered."""
+
+    area: str
+    requirements: int
+    with_cases: int
+    covered: int
+
+
+def by_area(coverage: Coverage) -> list[AreaCounts]:
+    """Return the counts of each area, in the order of the catalogue."""
+    proven, cited = coverage.proven_by, coverage.cited_by
+    return [
+        AreaCounts(area, len(ids), sum(one in cited for one in ids), sum(one in proven for one in ids))
+        for area, ids in ((area, [one.id for one in found]) for area, found in _areas(coverage).items())
+    ]
+
+
+def _areas(coverage: Coverage) -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for one in coverage.catalogue:
+        found.setdefault(one.area, []).append(one)
+    return found
+
+
+def markdown(coverage: Coverage) -> str:
+    """Return docs/coverage.md."""
+    proven, cited = coverage.proven_by, coverage.cited_by
+    lines = [
+        "# Coverage",
+        "",
+        "Written by `make coverage`; do not edit. A requirement is *covered* when some defect of the bundled",
+        "server breaks it and makes a case fail by it, while the same case is fine without the defect: the",
+        "last column names one such pair, which `make detection` runs again. A requirement that cases cite",
+        "and no defect makes fail is not counted.",
+        "",
+        *(f"* {line}" for line in headlines(coverage)),
+        "",
+        "| area | requirements | with cases | covered |",
+        "|---|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row.area} | {row.requirements} | {row.with_cases} | {row.covered} |" for row in by_area(coverage)
+    ]
+    lines += ["", "## Cases that no defect makes fail", ""]
+    lines += [
+        f"* `{case}` ({', '.join(_levels(coverage, case))})" for case in sorted(coverage.unproven_cases)
+    ] or ["None."]
+    lines += ["", "## Defects that no case notices for what they break", ""]
+    lines += [f"* `{defect}`" for defect in sorted(coverage.unnoticed_defects)] or ["None."]
+    for area, requirements in _areas(coverage).items():
+        lines += ["", f"## {area}", ""]
+        rows = [one for one in requirements if one.id in cited]
+        if rows:
+            lines += ["| requirement | level | cases | proven by |", "|---|---|--:|---|"]
+        for one in rows:
+            shown = f"`{proven[one.id][0].case}`, `{proven[one.id][0].defect}`" if one.id in proven else "-"
+            lines.append(f"| {one.id} | {one.level} | {len(cited[one.id])} | {shown} |")
+        without = [one.id for one in requirements if one.id not in cited]
+        if without:
+            lines += [""] * bool(rows) + [f"Without a case: {', '.join(without)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _levels(coverage: Coverage, case: str) -> list[str]:
+    return sorted({coverage.catalogue[one].level.value for one in coverage.cases[case].requirements})
