@@ -73,6 +73,15 @@ class Connection:
     stuck_since: float | None = None
     """Since when the peer's transport has acknowledged nothing of what is outstanding."""
 
+    def forget_negotiation(self) -> None:
+        """Be as before a dialect was chosen, and what the contexts of 3.1.1 choose with it."""
+        self.dialect = None
+        self.negotiate_dialect = NEGOTIATE_DIALECT_NONE
+        self.preauth_integrity_hash_id = 0
+        self.preauth_integrity_hash = None
+        self.cipher_id = 0
+        self.signing_algorithm_id = 0
+
     # What the transport calls.
 
     def data_received(self, data: Buffer, now: float) -> None:

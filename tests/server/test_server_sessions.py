@@ -117,6 +117,24 @@ def test_bad_contexts_fail(missing: str) -> None:
     assert peer.request(body).header.status == expected
 
 
+@pytest.mark.parametrize("dialect", [Dialect.SMB_3_0, Dialect.SMB_3_1_1])
+def test_a_negotiation_that_its_contexts_made_fail_chose_nothing(dialect: Dialect) -> None:
+    peer = Peer(make_server())
+    contexts = [
+        PreauthIntegrityCapabilities(salt=bytes(32)).envelope(),
+        EncryptionCapabilities([Cipher.AES_128_GCM]).envelope(),
+        SigningCapabilities([]).envelope(),
+    ]
+    refused = NegotiateRequest(dialects=[0x0311], negotiate_contexts=contexts, capabilities=ALL_CAPABILITIES)
+    assert peer.request(refused).header.status == Status.INVALID_PARAMETER
+    connection = peer.connection
+    assert (connection.dialect, connection.cipher_id, connection.preauth_integrity_hash) == (None, 0, None)
+    answer = peer.negotiate([dialect], ciphers=(), capabilities=Capabilities.NONE)
+    assert answer.header.status == Status.SUCCESS
+    assert peer.setup().header.status == Status.SUCCESS
+    assert not connection.server.policies.encryption.connection_can_open(connection)
+
+
 def test_no_common_cipher_is_answered_with_zero_and_cmac_is_the_fallback() -> None:
     peer = Peer(make_server())
     answer = peer.negotiate(ciphers=[0x77], signing=[0x77])

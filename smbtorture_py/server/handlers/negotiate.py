@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.negotiate import NegotiateRequest, NegotiateResponse, SecurityMode
@@ -53,9 +52,8 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if connection.is_311:
         status = _process_contexts(request, body.negotiate_contexts)
         if status != Status.SUCCESS:
-            # The failed negotiation chose nothing: the client may try again.
-            connection.dialect = None
-            connection.negotiate_dialect = NEGOTIATE_DIALECT_NONE
+            if policy.refused_contexts_choose_nothing():
+                connection.forget_negotiation()
             return Reply(status)
         contexts = _answer_contexts(connection, body.negotiate_contexts)
     connection.supports_multi_credit = policy.supports_multi_credit(connection, dialect)

@@ -246,6 +246,10 @@ class NegotiatePolicy:
             return self.duplicate_status()
         return Status.SUCCESS
 
+    def refused_contexts_choose_nothing(self) -> bool:
+        """Whether a NEGOTIATE that its contexts made fail leaves no dialect chosen (erratum 14)."""
+        return True
+
     def count(self, contexts: Sequence[NegotiateContext], kind: ContextType) -> int:
         """How many contexts of a kind there are."""
         return sum(context.context_type == kind for context in contexts)
