@@ -16,8 +16,14 @@ from smbtorture_py.wire.ioctl import IoctlRequest
 from smbtorture_py.wire.ioctl_payloads.copychunk import SrvCopychunk, SrvCopychunkCopy, SrvCopychunkResponse
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
-from smbtorture_py.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNotification
+from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
+    OplockBreakAcknowledgment,
+    OplockBreakNotification,
+)
 from smbtorture_py.wire.query_directory import QueryDirectoryFlags, QueryDirectoryRequest
+from smbtorture_py.wire.read import Channel
 from smbtorture_py.wire.set_info import SetInfoRequest
 from smbtorture_py.wire.status import Status
 
@@ -51,6 +57,33 @@ def test_read_and_write_ends(peer) -> None:
     assert peer.write(reader.file_id, b"x") == Status.ACCESS_DENIED
     writer = peer.open("f", desired_access=AccessMask.FILE_WRITE_DATA)
     assert peer.read(writer.file_id, 1) == Status.ACCESS_DENIED
+
+
+def test_a_directory_refuses_reads_and_writes_last(peer) -> None:
+    directory = peer.open("d", create_options=CreateOptions.DIRECTORY_FILE)
+    assert peer.read(directory.file_id, 1, channel=Channel.RDMA_V1) == Status.INVALID_PARAMETER
+    assert peer.write(directory.file_id, b"x") == Status.INVALID_DEVICE_REQUEST
+    assert peer.write(directory.file_id, b"x", offset=(1 << 64) - 1) == Status.INVALID_PARAMETER
+    blind = peer.open(
+        "d", create_options=CreateOptions.DIRECTORY_FILE, desired_access=AccessMask.FILE_READ_ATTRIBUTES
+    )
+    assert peer.read(blind.file_id, 1) == Status.ACCESS_DENIED
+    assert peer.write(blind.file_id, b"x") == Status.ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "status"),
+    [
+        ("specification", 0x0009_FFFC, Status.NOT_SUPPORTED),
+        ("specification", FsctlCode.OFFLOAD_READ, Status.INVALID_DEVICE_REQUEST),
+        ("specification", FsctlCode.QUERY_SHARED_VIRTUAL_DISK_SUPPORT, Status.INVALID_DEVICE_REQUEST),
+        ("samba", 0x0009_FFFC, Status.INVALID_DEVICE_REQUEST),
+    ],
+)
+def test_controls_that_are_not_there(policy: str, code: int, status: Status) -> None:
+    peer = FilePeer(file_server(policy=policy))
+    answer = peer.call(IoctlRequest(ctl_code=code, file_id=peer.open("f").file_id))
+    assert answer.header.status == status
 
 
 def test_four_mebibytes_round_trip_on_a_directory(tmp_path) -> None:
@@ -252,6 +285,19 @@ def test_acknowledgments(pair, held_level, level, status, result) -> None:
     if result is not None:
         assert answer.body.oplock_level == result
     assert other.take()[0].header.status == Status.SUCCESS, "every acknowledgment ends the break"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status"),
+    [
+        (Dialect.SMB_2_0_2, Status.INVALID_PARAMETER),
+        (Dialect.SMB_2_1, Status.OBJECT_NAME_NOT_FOUND),
+        (Dialect.SMB_3_1_1, Status.OBJECT_NAME_NOT_FOUND),
+    ],
+)
+def test_acknowledgments_of_leases(dialect: Dialect, status: Status) -> None:
+    peer = FilePeer(file_server(), dialects=(dialect,))
+    assert peer.call(LeaseBreakAcknowledgment(lease_key=bytes(16))).header.status == status
 
 
 def listing(peer, directory, pattern="*", flags=QueryDirectoryFlags.NONE, size=65536) -> list[str] | Status:

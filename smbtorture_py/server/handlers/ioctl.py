@@ -39,5 +39,5 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         return Reply(status)
     handler = FSCTL_HANDLERS.get(body.ctl_code)
     if handler is None:
-        return Reply(policies.ioctl.unknown_code_status(request))
+        return Reply(policies.ioctl.unknown_code_status(request, body.ctl_code))
     return handler(server, request, body, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from smbtorture_py.server.open import OplockState
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.oplock_break import (
     LeaseBreakAcknowledgment,
     OplockBreakAcknowledgment,
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """Take an acknowledgment of an oplock break; leases are not granted, so none of them can be breaking."""
     if isinstance(request.body, LeaseBreakAcknowledgment):
+        # 2.0.2 has no leases: there it is an oplock acknowledgment of the wrong size (3.3.5.22, 3.3.5.2.6).
+        if request.connection.dialect == Dialect.SMB_2_0_2:
+            return Reply(Status.INVALID_PARAMETER)
         # 3.3.5.22.2: no lease with this key is found.
         return Reply(Status.OBJECT_NAME_NOT_FOUND)
     body = cast(OplockBreakAcknowledgment, request.body)

@@ -24,9 +24,6 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
     open_.is_replay_eligible = False
-    content = open_.stream.content
-    if content is None:
-        return Reply(policy.directory_status())
     if not open_.has_access(AccessMask.FILE_READ_DATA):
         return Reply(Status.ACCESS_DENIED)
     for status in (
@@ -37,7 +34,10 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     ):
         if status != Status.SUCCESS:
             return Reply(status)
-    # The object store's part: byte-range locks, then the end of the file.
+    # The object store's part: directories, byte-range locks, then the end of the file.
+    content = open_.stream.content
+    if content is None:
+        return Reply(policy.directory_status())
     if policies.lock.checks_access() and open_.stream.locks.conflicts_with_access(
         open_, body.offset, body.length, write=False
     ):

@@ -25,10 +25,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         return Reply(Status.FILE_CLOSED)
     open_.is_replay_eligible = False
     content = open_.stream.content
-    if content is None:
-        return Reply(policy.directory_status())
+    size = 0 if content is None else content.size
     for status in (
-        policy.write_access_status(open_, body.offset, body.length, content.size),
+        policy.write_access_status(open_, body.offset, body.length, size),
         policy.write_size_status(connection, body.length),
         policy.channel_status(connection, body.channel),
         policy.data_offset_status(body.data_offset),
@@ -45,6 +44,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         )
         if not is_unbuffered and not is_write_unbuffered:
             return Reply(Status.INVALID_PARAMETER)
+    # The object store's part.
+    if content is None:
+        return Reply(policy.directory_status())
     if policies.lock.checks_access() and open_.stream.locks.conflicts_with_access(
         open_, body.offset, body.length, write=True
     ):
@@ -52,7 +54,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if body.length:
         server.oplock_scheduler.break_level_ii(open_.stream, now)
         try:
-            grows = body.offset + body.length > content.size
+            grows = body.offset + body.length > size
             content.write(body.offset, body.data)
             if body.flags & WriteFlags.WRITE_THROUGH:
                 content.flush()

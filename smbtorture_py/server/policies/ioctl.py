@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MINIMUM_OFFSET: Final = HEADER_SIZE + IoctlRequest.STRUCTURE_SIZE - 1
 _ALIGNMENT: Final = 8
+_ALLOWED: Final = frozenset(FsctlCode)
 WITHOUT_FILE: Final = frozenset(
     {
         FsctlCode.DFS_GET_REFERRALS, FsctlCode.DFS_GET_REFERRALS_EX, FsctlCode.QUERY_NETWORK_INTERFACE_INFO,
@@ -67,10 +68,15 @@ class IoctlPolicy:
         sent = body.input_count + body.output_count
         return max(sent, body.max_input_response + body.max_output_response)
 
-    def unknown_code_status(self, request: Request) -> Status:
-        """What a code that the server does not allow fails with (SHOULD, 3.3.5.15)."""
+    def is_allowed(self, ctl_code: int) -> bool:
+        """Whether a code is allowed at all: those of 2.2.31 and [MS-FSCC] 2.3 (3.3.5.15)."""
+        return ctl_code in _ALLOWED
+
+    def unknown_code_status(self, request: Request, ctl_code: int) -> Status:
+        """What a code fails with that is not allowed, or that no file system here supports (SHOULD,
+        3.3.5.15)."""
         del request
-        return Status.INVALID_DEVICE_REQUEST
+        return Status.INVALID_DEVICE_REQUEST if self.is_allowed(ctl_code) else Status.NOT_SUPPORTED
 
     def dfs_status(self) -> Status:
         """What a referral request fails with where IsDfsCapable is FALSE (3.3.5.15.2)."""

@@ -23,7 +23,7 @@ from smbtorture_py.server.policies.samba_files import (
     SambaOplockPolicy,
     SambaReadWritePolicy,
 )
-from smbtorture_py.server.policies.samba_ioctl import SambaInterfacePolicy
+from smbtorture_py.server.policies.samba_ioctl import SambaInterfacePolicy, SambaIoctlPolicy
 from smbtorture_py.server.policies.samba_negotiate import (
     SambaMessagePolicy,
     SambaNegotiatePolicy,
@@ -75,6 +75,7 @@ def samba() -> Policies:
         validate_negotiate=SambaValidateNegotiatePolicy(),
         session=SambaSessionPolicy(),
         tree=SambaTreePolicy(),
+        ioctl=SambaIoctlPolicy(),
         interface=SambaInterfacePolicy(),
         create=SambaCreatePolicy(),
         file_control=SambaFileControlPolicy(),

@@ -20,7 +20,7 @@ def pad_reads(server: Server, request: Request, body: IoctlRequest, now: float) 
     """Let the READ responses of this connection have 8 bytes in front of their data, as DataOffset allows."""
     del now
     if not server.config.smbtorture_controls:
-        return Reply(server.policies.ioctl.unknown_code_status(request))
+        return Reply(server.policies.ioctl.unknown_code_status(request, body.ctl_code))
     if body.input_count:
         return Reply(Status.INVALID_PARAMETER)
     request.connection.read_padding = _PADDING
