@@ -640,8 +640,11 @@ def _beside(config: pytest.Config) -> list[Path]:
 
 
 def _own_suites(config: pytest.Config) -> tuple[str, ...]:
-    """Return what was named outside the shipped suites, seen from where we were called."""
-    found = (path for path in _named(config) if not path.resolve().is_relative_to(SHIPPED_SUITES))
+    """Return what was named outside the shipped suites, seen from where we were called; a package
+    (`--pyargs suites`) is no path.
+    """
+    named = (path for path in _named(config) if path.exists())
+    found = (path for path in named if not path.resolve().is_relative_to(SHIPPED_SUITES))
     return tuple(_seen_from(config.invocation_params.dir, path) for path in found)
 
 
