@@ -83,7 +83,7 @@ def test_logoff_answers_on_every_channel(lab: Lab, number: int, request: str) ->
     check(
         pending.wait(),
         specification=Status.NOTIFY_CLEANUP if request == "notify" else Status.CANCELLED,
-        windows=Status.RANGE_NOT_LOCKED,
+        permitted_by_the_store=Status.RANGE_NOT_LOCKED,
     )
     check.alive(other)
 
