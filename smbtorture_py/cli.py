@@ -59,6 +59,10 @@ R = TypeVar("R")
 
 PLUGIN: Final = "smbtorture_py.plugin"
 SUITES: Final = "suites"
+IGNORED_WARNING: Final = (
+    "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
+)
+"""We are imported before pytest looks at its plugins; nothing of ours needs rewritten asserts."""
 DIALECTS: Final = {
     "2.0.2": Dialect.SMB_2_0_2,
     "2.1": Dialect.SMB_2_1,
@@ -268,7 +272,7 @@ def run_command(
     else:
         folder = _suites_folder()
         arguments = [str(folder), "--rootdir", str(folder.parent)]
-    arguments += ["--target", target, "-p", "no:cacheprovider"]
+    arguments += ["--target", target, "-p", "no:cacheprovider", "-W", IGNORED_WARNING]
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
         arguments += ["-p", PLUGIN]
