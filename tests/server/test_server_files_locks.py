@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from file_peer import EVERY_SHARE, FilePeer, create_request, file_server
+from server_peer import NOW, Peer
 
 from smbtorture_py.storage.directory import DirectoryStorage
 from smbtorture_py.wire.cancel import CancelRequest
@@ -216,6 +217,27 @@ def test_a_break_ends_with_time(pair) -> None:
     (opened,) = other.take()
     assert opened.header.status == Status.SUCCESS
     assert server.next_deadline() is None
+
+
+def test_a_break_is_tried_once_on_each_channel(pair) -> None:
+    holder, other = pair
+    held = holder.open("f", requested_oplock_level=OplockLevel.BATCH)
+    second = Peer(holder.server, port=50003)
+    second.negotiate(guid=holder.port.to_bytes(16, "little"))
+    assert second.setup(bind=holder.keys).header.status == Status.SUCCESS
+    assert other.call(create_request("f")).header.status == Status.PENDING
+    assert broken(holder).file_id == held.file_id
+    channels = (holder, second)
+    for peer in channels:
+        peer.connection.acknowledged(peer.connection.bytes_written - 1, NOW)
+    holder.connection.stuck(NOW, NOW + 0.9)
+    assert [peer.take() for peer in channels] == [[], []], "the transport has not failed yet"
+    holder.connection.stuck(NOW, NOW + 1)
+    assert broken(second).file_id == held.file_id
+    for seconds in range(2, 6):
+        for peer in channels:
+            peer.connection.stuck(NOW, NOW + seconds)
+        assert [peer.take() for peer in channels] == [[], []]
 
 
 def test_a_close_instead_of_an_acknowledgment(pair) -> None:

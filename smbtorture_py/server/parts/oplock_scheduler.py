@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +24,8 @@ class SentBreak:
     open: Open
     connection: Connection
     bytes_written: int
+    tried: tuple[Connection, ...]
+    """Every connection it was sent on; none gets it twice."""
 
 
 class OplockScheduler:
@@ -143,24 +144,22 @@ class OplockScheduler:
             ):
                 continue
             self._sent.remove(sent)
-            self._send(sent.open, (connection,), now)
+            self._send(sent.open, sent.tried, now)
 
-    def _send(self, open_: Open, excluded: Iterable[Connection], now: float) -> bool:
-        """Send the notification on the first connection that works; False where there is none."""
+    def _send(self, open_: Open, tried: tuple[Connection, ...], now: float) -> bool:
+        """Send the notification on the first connection that works and was not tried; False where there is
+        none."""
         session = open_.session
         if session is None:
             return False
-        avoided = tuple(excluded)
         for connection in self._server.policies.oplock.connections_for_break(open_):
-            if not connection.is_open or connection in avoided:
+            if not connection.is_open or connection in tried:
                 continue
             notification = OplockBreakNotification(oplock_level=open_.break_level, file_id=open_.wire_file_id)
             connection.send_unsolicited(
-                notification,
-                session=session if self._server.policies.oplock.break_names_session() else None,
-                now=now,
+                notification, session=session, now=now, tree_connect=open_.tree_connect
             )
-            self._sent.append(SentBreak(open_, connection, connection.bytes_written))
+            self._sent.append(SentBreak(open_, connection, connection.bytes_written, (*tried, connection)))
             return True
         return False
 
