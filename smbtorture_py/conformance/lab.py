@@ -41,9 +41,9 @@ from smbtorture_py.conformance.answer import Answer, CreateAnswer, LogonAnswer, 
 from smbtorture_py.conformance.case import CIPHER, DIALECT, SIGNING_ALGORITHM, Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
 from smbtorture_py.conformance.control import Control
-from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.needs import CLEAR_SESSIONS, Capability, Need
 from smbtorture_py.conformance.running import Running
-from smbtorture_py.conformance.stops import Blocked, NotApplicable
+from smbtorture_py.conformance.stops import Blocked, Lacking, NotApplicable
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Transport
 from smbtorture_py.net.faults import LinkFaults
@@ -172,6 +172,9 @@ class Lab:
         self.sessions: list[Session] = []
         """Every session that was set up, also when it is gone."""
 
+        self.lacking: list[Need] = []
+        """What the case found lacking on its way."""
+
         self.created: list[tuple[str, str]] = []
         """(share, path) of everything a CREATE of this case may have made, oldest first."""
 
@@ -260,13 +263,21 @@ class Lab:
         if Capability.ENCRYPTED_SESSIONS not in self.target.capabilities:
             self.administration.require_encryption()
 
-    def require_clear_sessions(self, connection: LabConnection | None = None) -> None:
-        """End the case as not applicable where the server encrypts every session; with a connection, only if
-        that cannot encrypt.
+    def need(self, *needs: Need) -> None:
+        """Go on only where the target has what this variant needs; what every variant needs is declared with
+        `@case`.
         """
-        cannot = connection is None or not connection.core.is_smb3
-        if cannot and Capability.ENCRYPTED_SESSIONS in self.target.capabilities:
-            raise NotApplicable("the server encrypts every session")
+        lacking = self.target.lacks(needs)
+        if lacking:
+            self.lacking.extend(lacking)
+            raise Lacking(lacking)
+
+    def require_clear_sessions(self, connection: LabConnection | None = None) -> None:
+        """Go on only where the server does not encrypt every session; with a connection, or where that can
+        encrypt.
+        """
+        if connection is None or not connection.core.supports_encryption:
+            self.need(CLEAR_SESSIONS)
 
     def require_signing(self) -> None:
         """Make the server require signatures, where it does not do so anyway."""

@@ -83,21 +83,23 @@ SETUP = frozenset(
 
 @dataclass(slots=True, frozen=True)
 class Need:
-    """Something a case cannot do without: any one of `any_of`."""
+    """Something a case cannot do without: any one of `any_of`, if there are some, and none of `none_of`."""
 
     label: str
     any_of: frozenset[Capability]
+    none_of: frozenset[Capability] = frozenset()
 
     def met_by(self, capabilities: Iterable[Capability]) -> bool:
-        """Tell whether one of the alternatives is there."""
-        return not self.any_of.isdisjoint(capabilities)
+        """Tell whether one of the alternatives is there, and nothing that is in the way."""
+        there = frozenset(capabilities)
+        return self.none_of.isdisjoint(there) and (not self.any_of or not self.any_of.isdisjoint(there))
 
     @property
     def is_setup(self) -> bool:
         """Tell whether lacking it is the set-up's fault (blocked) and not the server's choice (not
         applicable).
         """
-        return bool(self.any_of & SETUP)
+        return bool((self.any_of | self.none_of) & SETUP)
 
     def __str__(self) -> str:
         return self.label
@@ -153,6 +155,9 @@ SIGNING_REQUIRED = _need(
 )
 DECLARED_INTERFACES = _need("a declaration of its interfaces", Capability.DECLARED_INTERFACES)
 SIGNING_OPTIONAL = _need("a server that does not require signing", Capability.SIGNING_OPTIONAL)
+CLEAR_SESSIONS = Need(
+    "a server that does not encrypt every session", frozenset(), frozenset({Capability.ENCRYPTED_SESSIONS})
+)
 BLACKHOLE = _need("a way to blackhole a connection", Capability.BLACKHOLE)
 
 BY_DIALECT = {

@@ -14,7 +14,8 @@ from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, UnknownRequirement, shipped
 from smbtorture_py.conformance.control import ControlFailed
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.stops import Blocked, CaseStop, CheckFailed, NotApplicable, TimedOut
+from smbtorture_py.conformance.needs import Need
+from smbtorture_py.conformance.stops import Blocked, CaseStop, CheckFailed, Lacking, NotApplicable, TimedOut
 from smbtorture_py.conformance.target import Target
 from smbtorture_py.net.core import Unreachable
 from smbtorture_py.net.taps import Capture, CaptureRecord
@@ -69,11 +70,14 @@ def run_case(
     """
     lacking = target.lacks(case.needs_of(variant))
     if lacking:
-        names = tuple(need.label for need in lacking)
-        outcome = Outcome.BLOCKED if all(need.is_setup for need in lacking) else Outcome.NOT_APPLICABLE
-        reason = f"the target has no {', no '.join(names)}"
+        stop = Lacking(lacking)
         return CaseResult(
-            case=case, variant=variant, outcome=outcome, reason=reason, lacking=names, seed=seed
+            case=case,
+            variant=variant,
+            outcome=_without(stop),
+            reason=str(stop),
+            lacking=_names(lacking),
+            seed=seed,
         )
     capture = Capture(CAPTURE_LIMIT)
     world.taps.attach(capture)
@@ -100,6 +104,7 @@ def run_case(
         variant=variant,
         outcome=outcome,
         reason=reason,
+        lacking=_names(lab.lacking),
         requirement=deciding.requirement if deciding is not None else case.requirements[0],
         behaviour=deciding.behaviour if deciding is not None else None,
         actual=deciding.actual if deciding is not None else "",
@@ -111,6 +116,15 @@ def run_case(
         capture_dropped=capture.dropped,
         sessions=tuple(dict.fromkeys(lab.sessions)),
     )
+
+
+def _without(stop: Lacking) -> Outcome:
+    """Return what a case comes to that cannot do without what is lacking."""
+    return Outcome.BLOCKED if stop.is_setup else Outcome.NOT_APPLICABLE
+
+
+def _names(needs: Sequence[Need]) -> tuple[str, ...]:
+    return tuple(need.label for need in needs)
 
 
 def _execute(lab: Lab) -> tuple[Outcome, str]:
@@ -125,6 +139,8 @@ def _execute(lab: Lab) -> tuple[Outcome, str]:
         return Outcome.BLOCKED, str(stop)
     except NotApplicable as stop:
         return Outcome.NOT_APPLICABLE, str(stop)
+    except Lacking as stop:
+        return _without(stop), str(stop)
     except TimedOut as stop:
         return Outcome.TIMEOUT, str(stop)
     except Unreachable as stop:

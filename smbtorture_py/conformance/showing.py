@@ -46,6 +46,7 @@ _BY_FLAG: Final = {
 }
 
 
+_OF_3_0: Final = (Dialect.SMB_3_0, Dialect.SMB_3_0_2)
 RESILIENCY_TIMEOUT: Final = 1000
 """Milliseconds."""
 
@@ -65,12 +66,9 @@ class Look:
             return set()
 
 
-def look_for(capability: Capability) -> Look:
-    """Return the way to see a capability; raises KeyError for one that cannot be seen."""
-    for look in LOOKS:
-        if capability in look.sees:
-            return look
-    raise KeyError(capability)
+def shows(lab: Lab, capability: Capability) -> bool:
+    """Tell whether the server shows a capability in one of the ways that it can be seen in."""
+    return any(capability in look.shown(lab) for look in LOOKS if capability in look.sees)
 
 
 def _of_dialects(lab: Lab) -> set[Capability]:
@@ -81,6 +79,9 @@ def _of_dialects(lab: Lab) -> set[Capability]:
             capabilities |= BY_DIALECT[dialect].any_of
             flags = one.core.server_capabilities
             capabilities |= {capability for flag, capability in _BY_FLAG.items() if flags & flag}
+            if dialect in _OF_3_0 and flags & Capabilities.ENCRYPTION:
+                # The only cipher of these dialects ([MS-SMB2] 3.3.5.2.1.1).
+                capabilities.add(Capability.AES_128_CCM)
             required = one.core.server_security_mode & SecurityMode.SIGNING_REQUIRED
             capabilities.add(Capability.SIGNING_REQUIRED if required else Capability.SIGNING_OPTIONAL)
     return capabilities
@@ -210,7 +211,9 @@ _CIPHERS: Final = frozenset(capability for need in BY_CIPHER.values() for capabi
 
 LOOKS: Final = (
     Look(
-        _DIALECTS | frozenset(_BY_FLAG.values()) | {Capability.SIGNING_REQUIRED, Capability.SIGNING_OPTIONAL},
+        _DIALECTS
+        | frozenset(_BY_FLAG.values())
+        | {Capability.SIGNING_REQUIRED, Capability.SIGNING_OPTIONAL, Capability.AES_128_CCM},
         _of_dialects,
     ),
     Look(

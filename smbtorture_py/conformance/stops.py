@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from smbtorture_py.conformance.needs import Need
+
 
 class CaseStop(Exception):
     """Base of everything that ends a case early on purpose."""
@@ -17,6 +21,19 @@ class Blocked(CaseStop):
 
 class NotApplicable(CaseStop):
     """The server does not declare what the case is about; the text names it."""
+
+
+class Lacking(CaseStop):
+    """The target lacks what this variant needs, as if the case had declared it; see `lab.need`."""
+
+    def __init__(self, needs: Sequence[Need]) -> None:
+        self.needs = tuple(needs)
+        super().__init__(f"the target has no {', no '.join(need.label for need in needs)}")
+
+    @property
+    def is_setup(self) -> bool:
+        """The set-up lacks it (blocked) and the server did not choose so (not applicable)."""
+        return all(need.is_setup for need in self.needs)
 
 
 class TimedOut(CaseStop):

@@ -10,10 +10,12 @@ from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabOpen
 from smbtorture_py.conformance.needs import (
     ADMINISTRATION,
+    CLEAR_SESSIONS,
     ENCRYPTED_SESSIONS,
     ENCRYPTED_SHARE,
     ENCRYPTION,
     MULTI_CHANNEL,
+    SIGNING_OPTIONAL,
     SMB3,
 )
 from smbtorture_py.conformance.target import ShareRole
@@ -221,7 +223,7 @@ def test_a_cancel_reaches_its_own_channel_only(lab: Lab) -> None:
 @case(
     "bind.key-of-the-other-channel",
     requirements=["SMB2-3.3.5.5-35"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=[{**how, "number": number} for how in SIGNED for number in (0, 1, 2)],
 )
 def test_a_key_is_good_on_its_channel_only(lab: Lab, number: int) -> None:
@@ -353,13 +355,15 @@ def test_an_encrypted_bind_cannot_be_opened_beside_a_session(lab: Lab) -> None:
 @case(
     "bind.unbound-connection",
     requirements=["SMB2-3.3.5.5-27", "SMB2-3.3.5.2.9-02"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "signed": [True, False]},
 )
 def test_an_unbound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     """A request with the session's id over a connection that is no channel of it is refused; bound, it serves
     the same request.
     """
+    if not signed:
+        lab.need(SIGNING_OPTIONAL)
     session, connection = lab.logon(), lab.connect()
     file = session.tree().open()
     check(file.write(CONTENT, on=connection, sign=signed), specification=Status.USER_SESSION_DELETED)
@@ -371,11 +375,13 @@ def test_an_unbound_connection_has_no_session(lab: Lab, signed: bool) -> None:
 @case(
     "bind.half-bound-connection",
     requirements=["SMB2-3.3.5.5-27"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "signed": [True, False]},
 )
 def test_a_half_bound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     """Between the legs of a bind the connection is no channel yet; the bind itself goes on and succeeds."""
+    if not signed:
+        lab.need(SIGNING_OPTIONAL)
     session, connection = lab.logon(), lab.connect()
     file = session.tree().open()
     half = connection.begin_bind(session)
@@ -389,7 +395,7 @@ def test_a_half_bound_connection_has_no_session(lab: Lab, signed: bool) -> None:
 @case(
     "bind.logoff-ends-all",
     requirements=["SMB2-3.3.5.6-02", "SMB2-3.3.5.6-03"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "number": [0, 1, 2]},
 )
 def test_a_logoff_ends_the_session_everywhere(lab: Lab, number: int) -> None:

@@ -7,7 +7,13 @@ from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.needs import MULTI_CHANNEL, SECOND_ADDRESS, SIGNING_OPTIONAL, SMB3
+from smbtorture_py.conformance.needs import (
+    CLEAR_SESSIONS,
+    MULTI_CHANNEL,
+    SECOND_ADDRESS,
+    SIGNING_OPTIONAL,
+    SMB3,
+)
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.negotiate import SecurityMode
@@ -89,7 +95,7 @@ def test_every_leg_is_signed_with_its_key(lab: Lab) -> None:
 @case(
     "bind.channel-key",
     requirements=["SMB2-3.3.5.5.3-22", "SMB2-3.3.5.5-35"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=SIGNED,
 )
 def test_a_channel_has_a_key_of_its_own(lab: Lab) -> None:
@@ -113,7 +119,7 @@ def test_a_channel_has_a_key_of_its_own(lab: Lab) -> None:
 @case(
     "bind.occupied-connection",
     requirements=["SMB2-3.3.5.5-45", "SMB2-3.3.5.5-27"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_a_connection_carries_several_sessions(lab: Lab) -> None:
@@ -181,6 +187,8 @@ def test_a_bind_does_not_disturb_a_transfer(lab: Lab, signed: bool) -> None:
     """While writes are under way on the first channel a second one is bound; all data arrives, readable on
     both.
     """
+    if not signed:
+        lab.need(SIGNING_OPTIONAL)
     session = lab.logon()
     file = session.tree().open()
     pieces = [bytes([number + 1]) * PIECE for number in range(SEVERAL)]
@@ -292,7 +300,7 @@ def test_a_bind_may_name_its_own_session(lab: Lab) -> None:
 @case(
     "bind.previous-session",
     requirements=["SMB2-3.3.5.5.3-37"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_a_bind_ends_the_previous_session(lab: Lab) -> None:
@@ -308,7 +316,7 @@ def test_a_bind_ends_the_previous_session(lab: Lab) -> None:
 @case(
     "bind.requires-signing",
     requirements=["SMB2-3.3.5.5.3-38"],
-    needs=[SMB3, MULTI_CHANNEL, SIGNING_OPTIONAL],
+    needs=[SMB3, MULTI_CHANNEL, SIGNING_OPTIONAL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "channel": [0, 1]},
 )
 def test_a_bind_can_make_signing_required(lab: Lab, channel: int) -> None:

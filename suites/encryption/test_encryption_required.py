@@ -10,10 +10,12 @@ from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, check, has_flag
 from smbtorture_py.conformance.lab import Lab, LabSession
 from smbtorture_py.conformance.needs import (
+    CLEAR_SESSIONS,
     ENCRYPTED_SESSIONS,
     ENCRYPTED_SHARE,
     ENCRYPTION,
     MULTI_CHANNEL,
+    SIGNING_OPTIONAL,
     SMB3,
 )
 from smbtorture_py.conformance.target import ShareRole
@@ -34,7 +36,7 @@ DATA = b"what the share keeps"
 @case(
     "encryption.share",
     requirements=["SMB2-3.3.4.1.4-03"],
-    needs=[SMB3, ENCRYPTION, ENCRYPTED_SHARE],
+    needs=[SMB3, ENCRYPTION, ENCRYPTED_SHARE, CLEAR_SESSIONS],
     variants=SEALED,
 )
 def test_an_encrypted_share_is_used_encrypted(lab: Lab) -> None:
@@ -66,6 +68,8 @@ def test_an_encrypted_share_is_used_encrypted(lab: Lab) -> None:
 )
 def test_an_encrypted_share_refuses_plain_requests(lab: Lab, command: str, sign: bool) -> None:
     """On a share that encrypts a plain request is refused, signed or not; the same encrypted succeeds."""
+    if not sign:
+        lab.need(SIGNING_OPTIONAL)
     session = lab.logon()
     at = place(session, session.tree(ShareRole.ENCRYPTED))
     answer = COMMANDS[command](at, encrypt=False, sign=sign)
@@ -98,7 +102,7 @@ def test_an_encrypted_share_refuses_plain_requests_on_every_channel(lab: Lab, pl
 @case(
     "encryption.share-plain-compound",
     requirements=["SMB2-3.3.5.2.11-01"],
-    needs=[SMB3, ENCRYPTION, ENCRYPTED_SHARE],
+    needs=[SMB3, ENCRYPTION, ENCRYPTED_SHARE, CLEAR_SESSIONS],
     variants=SEALED,
 )
 def test_an_encrypted_share_refuses_plain_chains(lab: Lab) -> None:
@@ -123,7 +127,7 @@ def test_an_encrypted_share_refuses_plain_chains(lab: Lab) -> None:
 @case(
     "encryption.share-without-encryption",
     requirements=["SMB2-3.3.5.7-09"],
-    needs=[SMB3, ENCRYPTED_SHARE],
+    needs=[SMB3, ENCRYPTED_SHARE, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_an_encrypted_share_needs_a_client_that_encrypts(lab: Lab) -> None:

@@ -6,7 +6,14 @@ from smbtorture_py.conformance.answer import Protection
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab, LabOpen
-from smbtorture_py.conformance.needs import ENCRYPTED_SHARE, ENCRYPTION, MULTI_CHANNEL, SIGNING_OPTIONAL, SMB3
+from smbtorture_py.conformance.needs import (
+    CLEAR_SESSIONS,
+    ENCRYPTED_SHARE,
+    ENCRYPTION,
+    MULTI_CHANNEL,
+    SIGNING_OPTIONAL,
+    SMB3,
+)
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.crypto.encryption import nonce_size
 from smbtorture_py.wire.codec import FILE_ID_ANY
@@ -91,7 +98,7 @@ def test_the_longest_message_may_be_encrypted(lab: Lab) -> None:
 @case(
     "encryption.alternating",
     requirements=["SMB2-3.3.4.1.4-01"],
-    needs=[SMB3, ENCRYPTION, SIGNING_OPTIONAL],
+    needs=[SMB3, ENCRYPTION, SIGNING_OPTIONAL, CLEAR_SESSIONS],
     variants=SEALED,
 )
 def test_encrypted_and_plain_requests_may_alternate(lab: Lab) -> None:
@@ -150,6 +157,8 @@ def test_interim_responses_and_cancelled_ones_are_encrypted(lab: Lab, cancel: st
     """The interim response to an encrypted request is encrypted for its session, and so is the one after a
     CANCEL.
     """
+    if cancel == "signed":
+        lab.need(CLEAR_SESSIONS)
     session = lab.logon()
     headers = collect(session.connection)
     answer = watch(place(session), encrypt=True)

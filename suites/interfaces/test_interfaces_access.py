@@ -6,6 +6,7 @@ from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import (
     ADMINISTRATION,
     ANONYMOUS,
+    CLEAR_SESSIONS,
     ENCRYPTED_SHARE,
     ENCRYPTION,
     GUEST,
@@ -86,7 +87,7 @@ def test_a_disconnected_tree_is_refused(lab: Lab) -> None:
 @case(
     "interfaces.unknown-session",
     requirements=["SMB2-3.3.5.15-03"],
-    needs=NEEDS,
+    needs=[*NEEDS, CLEAR_SESSIONS],
     variants={"which": ["none", "unknown"]},
 )
 def test_an_unknown_session_is_refused(lab: Lab, which: str) -> None:
@@ -100,7 +101,11 @@ def test_an_unknown_session_is_refused(lab: Lab, which: str) -> None:
     check.alive(session)
 
 
-@case("interfaces.unbound-connection", requirements=["SMB2-3.3.5.2.9-02"], needs=NEEDS)
+@case(
+    "interfaces.unbound-connection",
+    requirements=["SMB2-3.3.5.2.9-02"],
+    needs=[*NEEDS, CLEAR_SESSIONS, SIGNING_OPTIONAL],
+)
 def test_a_connection_that_is_no_channel_is_refused(lab: Lab) -> None:
     """A query in a session, over a connection that is not bound to it, is refused."""
     session = lab.logon()
@@ -184,7 +189,7 @@ def test_an_unsigned_query(lab: Lab) -> None:
 @case(
     "interfaces.anonymous",
     requirements=["SMB2-3.3.5.15.11-01"],
-    needs=[*NEEDS, ANONYMOUS, SIGNING_OPTIONAL],
+    needs=[*NEEDS, ANONYMOUS, SIGNING_OPTIONAL, CLEAR_SESSIONS],
 )
 def test_an_anonymous_user_asks(lab: Lab) -> None:
     """An anonymous user, who cannot sign, is answered, or refused with ACCESS_DENIED."""
@@ -197,7 +202,7 @@ def test_an_anonymous_user_asks(lab: Lab) -> None:
 @case(
     "interfaces.guest",
     requirements=["SMB2-3.3.5.15.11-01"],
-    needs=[*NEEDS, GUEST, SIGNING_OPTIONAL],
+    needs=[*NEEDS, GUEST, SIGNING_OPTIONAL, CLEAR_SESSIONS],
 )
 def test_a_guest_asks(lab: Lab) -> None:
     """A guest, who cannot sign, is answered, or refused with ACCESS_DENIED."""
@@ -210,7 +215,7 @@ def test_a_guest_asks(lab: Lab) -> None:
 @case(
     "interfaces.signed",
     requirements=["SMB2-3.3.4.1.1-01", "SMB2-3.3.5.15.11-03"],
-    needs=NEEDS,
+    needs=[*NEEDS, CLEAR_SESSIONS],
     variants={"signing_algorithm": [SigningAlgorithm.AES_CMAC, SigningAlgorithm.AES_GMAC]},
 )
 def test_a_signed_query_has_a_signed_answer(lab: Lab) -> None:

@@ -143,7 +143,7 @@ def test_an_unencrypted_request_of_an_encrypted_session(lab: Lab, signed: bool) 
 @case(
     "session.encryption-of-smb2",
     requirements=["SMB2-3.3.5.5-01"],
-    needs=[SMB2X, ENCRYPTED_SESSIONS],
+    needs=[SMB2X, ENCRYPTED_SESSIONS, SMB3],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": [Dialect.SMB_2_0_2, Dialect.SMB_2_1]},
 )

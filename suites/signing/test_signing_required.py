@@ -9,6 +9,7 @@ from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab, LabSession
 from smbtorture_py.conformance.needs import (
     ANONYMOUS,
+    CLEAR_SESSIONS,
     GUEST,
     MULTI_CHANNEL,
     SIGNING_OPTIONAL,
@@ -37,6 +38,7 @@ def requiring(lab: Lab) -> LabSession:
 @case(
     "signing.required-by-client",
     requirements=["SMB2-3.3.5.2.4-03", "SMB2-3.3.4.1.1-01"],
+    needs=[CLEAR_SESSIONS],
     variants={"command": list(COMMANDS)},
 )
 def test_what_must_be_signed_is_refused_unsigned(lab: Lab, command: str) -> None:
@@ -55,6 +57,7 @@ def test_what_must_be_signed_is_refused_unsigned(lab: Lab, command: str) -> None
 @case(
     "signing.required-in-every-dialect",
     requirements=["SMB2-3.3.5.2.4-03"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_signatures_are_required_in_every_dialect(lab: Lab) -> None:
@@ -74,7 +77,7 @@ def test_signatures_are_required_in_every_dialect(lab: Lab) -> None:
 @case(
     "signing.required-on-channel",
     requirements=["SMB2-3.3.5.2.4-03"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=SIGNED,
 )
 def test_signatures_are_required_on_every_channel(lab: Lab) -> None:
@@ -91,7 +94,7 @@ def test_signatures_are_required_on_every_channel(lab: Lab) -> None:
 @case(
     "signing.required-by-bind",
     requirements=["SMB2-3.3.5.5.3-38"],
-    needs=[SMB3, MULTI_CHANNEL, SIGNING_OPTIONAL],
+    needs=[SMB3, MULTI_CHANNEL, SIGNING_OPTIONAL, CLEAR_SESSIONS],
     variants=SIGNED,
 )
 def test_a_bind_can_demand_signatures(lab: Lab) -> None:
@@ -114,7 +117,7 @@ def test_a_bind_can_demand_signatures(lab: Lab) -> None:
 @case(
     "signing.required-by-server",
     requirements=["SMB2-3.3.5.2.4-03"],
-    needs=[SIGNING_REQUIRED],
+    needs=[SIGNING_REQUIRED, CLEAR_SESSIONS],
     disturbs=Disturbance.CONFIGURATION,
     variants=EVERY_WAY,
 )
@@ -133,7 +136,7 @@ def test_a_server_that_requires_signatures_enforces_it(lab: Lab) -> None:
 @case(
     "signing.not-required",
     requirements=["SMB2-3.3.5.2.4-04"],
-    needs=[SIGNING_OPTIONAL],
+    needs=[SIGNING_OPTIONAL, CLEAR_SESSIONS],
     variants=[{**way, "first_signed": first_signed} for way in EVERY_WAY for first_signed in (False, True)],
 )
 def test_signed_and_unsigned_requests_may_alternate(lab: Lab, first_signed: bool) -> None:
@@ -163,6 +166,7 @@ def test_an_unsigned_request_of_no_session_is_served(lab: Lab) -> None:
 @case(
     "signing.unknown-session",
     requirements=["SMB2-3.3.5.2.4-05"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "session_id": name} for way in EVERY_WAY for name in ("unknown", "zero")],
 )
 def test_a_signature_of_no_session_is_refused(lab: Lab, session_id: str) -> None:
@@ -177,6 +181,7 @@ def test_a_signature_of_no_session_is_refused(lab: Lab, session_id: str) -> None
 @case(
     "signing.session-of-another-connection",
     requirements=["SMB2-3.3.5.2.4-05"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "required": required} for way in EVERY_WAY for required in (False, True)],
 )
 def test_a_session_is_known_on_its_connections_only(lab: Lab, required: bool) -> None:
@@ -195,6 +200,7 @@ def test_a_session_is_known_on_its_connections_only(lab: Lab, required: bool) ->
 @case(
     "signing.ended-session",
     requirements=["SMB2-3.3.5.2.4-05"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_a_signature_of_an_ended_session_is_refused(lab: Lab) -> None:
@@ -214,7 +220,7 @@ def test_a_signature_of_an_ended_session_is_refused(lab: Lab) -> None:
 @case(
     "signing.anonymous",
     requirements=["SMB2-3.3.5.2.4-11"],
-    needs=[ANONYMOUS],
+    needs=[ANONYMOUS, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "key": ["right", "wrong"]},
 )
 def test_an_anonymous_session_has_a_key(lab: Lab, key: str) -> None:
@@ -233,7 +239,7 @@ def test_an_anonymous_session_has_a_key(lab: Lab, key: str) -> None:
 @case(
     "signing.guest",
     requirements=["SMB2-3.3.5.2.4-02", "SMB2-3.3.5.2.4-06"],
-    needs=[GUEST],
+    needs=[GUEST, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_a_guest_cannot_sign_with_any_key(lab: Lab) -> None:
@@ -274,6 +280,7 @@ def test_a_session_in_progress_has_no_key(lab: Lab) -> None:
 @case(
     "signing.required-in-compound",
     requirements=["SMB2-3.3.5.2.4-03", "SMB2-3.1.4.1-06"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "unsigned": number} for way in EVERY_WAY for number in (0, 1, 2)],
 )
 def test_every_member_must_be_signed(lab: Lab, unsigned: int) -> None:

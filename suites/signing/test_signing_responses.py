@@ -4,6 +4,7 @@ from smbtorture_py.conformance.answer import Protection
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
+from smbtorture_py.conformance.needs import CLEAR_SESSIONS
 from smbtorture_py.wire.status import Status
 from suites.signing.commands import COMMANDS, place
 from suites.signing.ways import EVERY_WAY
@@ -15,6 +16,7 @@ ENDING = ("LOGOFF",)
 @case(
     "signing.every-command",
     requirements=["SMB2-3.3.4.1.1-02"],
+    needs=[CLEAR_SESSIONS],
     variants={"command": list(COMMANDS)},
 )
 def test_every_signed_request_gets_a_signed_response(lab: Lab, command: str) -> None:
@@ -29,6 +31,7 @@ def test_every_signed_request_gets_a_signed_response(lab: Lab, command: str) -> 
 @case(
     "signing.algorithm",
     requirements=["SMB2-3.1.4.1-01", "SMB2-3.1.4.1-02", "SMB2-3.1.4.1-03", "SMB2-3.1.4.1-04"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "size": size} for way in EVERY_WAY for size in (1, 16, 65536)],
 )
 def test_every_algorithm_signs_messages_of_any_size(lab: Lab, size: int) -> None:

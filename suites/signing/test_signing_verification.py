@@ -9,7 +9,13 @@ from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab, LabSession
-from smbtorture_py.conformance.needs import MULTI_CHANNEL, SMB3, SMB311
+from smbtorture_py.conformance.needs import (
+    CLEAR_SESSIONS,
+    MULTI_CHANNEL,
+    SIGNING_OPTIONAL,
+    SMB3,
+    SMB311,
+)
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
@@ -46,6 +52,7 @@ one of Flags is DFS_OPERATIONS.
 @case(
     "signing.byte-changed",
     requirements=["SMB2-3.3.5.2.4-02"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "where": where} for way in EVERY_WAY for where in PLACES],
 )
 def test_a_changed_byte_is_refused(lab: Lab, where: str) -> None:
@@ -65,6 +72,7 @@ def test_a_changed_byte_is_refused(lab: Lab, where: str) -> None:
 @case(
     "signing.every-command-wrong",
     requirements=["SMB2-3.3.5.2.4-02", "SMB2-3.3.5.2.4-09"],
+    needs=[CLEAR_SESSIONS],
     variants={"command": list(COMMANDS)},
 )
 def test_every_command_is_verified(lab: Lab, command: str) -> None:
@@ -86,6 +94,7 @@ def test_every_command_is_verified(lab: Lab, command: str) -> None:
 @case(
     "signing.zero-signature",
     requirements=["SMB2-3.3.5.2.4-02"],
+    needs=[CLEAR_SESSIONS, SIGNING_OPTIONAL],
     variants=EVERY_WAY,
 )
 def test_a_flag_is_no_signature(lab: Lab) -> None:
@@ -102,6 +111,7 @@ def test_a_flag_is_no_signature(lab: Lab) -> None:
 @case(
     "signing.signature-of-another-message",
     requirements=["SMB2-3.3.5.2.4-02"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_a_signature_belongs_to_one_message(lab: Lab) -> None:
@@ -138,6 +148,7 @@ def another_session(lab: Lab, session: LabSession) -> bytes:
 @case(
     "signing.wrong-key",
     requirements=["SMB2-3.3.5.2.4-02"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "key": key} for way in EVERY_WAY for key in (no_key, random_key, another_session)],
 )
 def test_the_key_must_be_the_session_s(lab: Lab, key: Callable[[Lab, LabSession], bytes]) -> None:
@@ -154,7 +165,7 @@ def test_the_key_must_be_the_session_s(lab: Lab, key: Callable[[Lab, LabSession]
 @case(
     "signing.underived-key",
     requirements=["SMB2-3.3.5.5.3-21"],
-    needs=[SMB3],
+    needs=[SMB3, CLEAR_SESSIONS],
     variants=[{**way, "key": key} for way in SIGNED for key in ("session_key", "application_key")],
 )
 def test_the_key_must_be_derived(lab: Lab, key: str) -> None:
@@ -172,7 +183,7 @@ def test_the_key_must_be_derived(lab: Lab, key: str) -> None:
 @case(
     "signing.key-of-another-channel",
     requirements=["SMB2-3.3.5.2.4-08"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=[
         {**way, "on": on, "key_of": key_of} for way in SIGNED for on, key_of in ((0, 1), (1, 0), (1, 2))
     ],
@@ -194,7 +205,7 @@ def test_every_channel_has_its_key(lab: Lab, on: int, key_of: int) -> None:
 @case(
     "signing.message-of-another-channel",
     requirements=["SMB2-3.3.5.2.4-08"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=SIGNED,
 )
 def test_a_signed_message_belongs_to_one_channel(lab: Lab) -> None:
@@ -229,7 +240,7 @@ GMAC = {"dialect": Dialect.SMB_3_1_1, "signing_algorithm": SigningAlgorithm.AES_
 @case(
     "signing.gmac-nonce",
     requirements=["SMB2-3.1.4.1-04"],
-    needs=[SMB311],
+    needs=[SMB311, CLEAR_SESSIONS],
     variants=[{**GMAC, "wrong": wrong} for wrong in ("role", "cancel", "message-id")],
 )
 def test_the_nonce_of_gmac_counts(lab: Lab, wrong: str) -> None:
@@ -257,7 +268,7 @@ def test_the_nonce_of_gmac_counts(lab: Lab, wrong: str) -> None:
 @case(
     "signing.another-algorithm",
     requirements=["SMB2-3.1.4.1-02", "SMB2-3.1.4.1-03"],
-    needs=[SMB3],
+    needs=[SMB3, CLEAR_SESSIONS],
     variants=[{**way, "used": used} for way in SIGNED for used in SigningAlgorithm if used != _own(way)],
 )
 def test_another_algorithm_is_wrong(lab: Lab, used: SigningAlgorithm) -> None:
@@ -274,6 +285,7 @@ def test_another_algorithm_is_wrong(lab: Lab, used: SigningAlgorithm) -> None:
 @case(
     "signing.trailing-bytes",
     requirements=["SMB2-3.3.5.2.4-02"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "when": when} for way in EVERY_WAY for when in ("before", "after")],
 )
 def test_the_whole_message_is_signed(lab: Lab, when: str) -> None:
@@ -294,7 +306,9 @@ def test_the_whole_message_is_signed(lab: Lab, when: str) -> None:
     check.alive(bystander)
 
 
-@case("signing.wrong-then-right", requirements=["SMB2-3.3.5.2.4-02"], variants=EVERY_WAY)
+@case(
+    "signing.wrong-then-right", requirements=["SMB2-3.3.5.2.4-02"], needs=[CLEAR_SESSIONS], variants=EVERY_WAY
+)
 def test_wrong_signatures_leave_nothing(lab: Lab) -> None:
     """Right requests between three wrong ones are served; sessions beside them see nothing."""
     session = lab.logon()
