@@ -181,16 +181,12 @@ class Connection:
         """Send a request, or queue it until the server has granted the MessageIds it needs; never blocks.
 
         What is left AUTO or None is done as a correct client does it ([MS-SMB2] 3.2.4.1): SessionId and
-        TreeId of
-        `session` and `tree`, MessageId the lowest available, CreditCharge by the payload (3.1.5.2),
-        CreditRequest so
-        that `ClientConfig.credit_target` is held, ChannelSequence of the session, signed and encrypted
-        where session or
-        share ask for it. What is set goes out as it is; what is illegal about it is noted in
-        `Exchange.illegal`.
-        `command` is for bodies that have no command of their own. A request with a `message_id` never
-        waits. Raises
-        ValueError for a body without a command and for a frame of more than 0xFFFFFF bytes.
+        TreeId of `session` and `tree`, MessageId the lowest available, CreditCharge by the payload (3.1.5.2),
+        CreditRequest so that `ClientConfig.credit_target` is held, ChannelSequence of the session, signed and
+        encrypted where session or share ask for it. What is set goes out as it is; what is illegal about it
+        is noted in `Exchange.illegal`. `command` is for bodies that have no command of their own. A request
+        with a `message_id` never waits. Raises ValueError for a body without a command and for a frame of
+        more than 0xFFFFFF bytes.
         """
         return self.submit_compound(
             [
@@ -227,9 +223,8 @@ class Connection:
         """Send requests in one frame ([MS-SMB2] 3.2.4.1.4); `related` sets RELATED_OPERATIONS on all but
         the first.
 
-        Each element is signed on its own; the chain is encrypted as a whole when its first element is to
-        be. The points
-        `encrypted` and `frame` of the first element's Tamper change the chain.
+        Each element is signed on its own; the chain is encrypted as a whole when its first element is to be.
+        The points `encrypted` and `frame` of the first element's Tamper change the chain.
         """
         chain = [
             sending.prepare(self, submission, related=related and index > 0)

@@ -14,8 +14,7 @@ class CommandSequenceWindow:
     """MessageIds granted and not yet used: {0} at first, growing upwards by one id for each credit granted.
 
     Kept as sorted ranges `[start, stop)`, so that gaps (left by requests with a MessageId of their own
-    choice, or by
-    multi-credit requests that found too small a hole) cost nothing.
+    choice, or by multi-credit requests that found too small a hole) cost nothing.
     """
 
     ranges: list[tuple[int, int]] = field(default_factory=lambda: [(FIRST_MESSAGE_ID, FIRST_MESSAGE_ID + 1)])

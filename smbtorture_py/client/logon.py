@@ -321,11 +321,9 @@ def bind(
 ) -> Procedure[LogonResult]:
     """Bind `connection` to `session` as a new channel of it ([MS-SMB2] 3.2.4.2.3, 3.2.5.3.3).
 
-    `credentials` None: those of the session. The requests carry the BINDING flag, the session's SessionId
-    and a
-    signature with Session.SigningKey, unless `options` says otherwise. A failed bind leaves no trace on the
-    session or
-    the connection: the preauthentication hash belongs to the attempt.
+    `credentials` None: those of the session. The requests carry the BINDING flag, the session's SessionId and
+    a signature with Session.SigningKey, unless `options` says otherwise. A failed bind leaves no trace on the
+    session or the connection: the preauthentication hash belongs to the attempt.
     """
     logon = _Logon(connection, credentials or session.user, options or LogonOptions())
     return (yield from logon.run(session, binding=True))

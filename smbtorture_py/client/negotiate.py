@@ -165,10 +165,8 @@ def negotiate(
     """Negotiate dialect and capabilities and store them in the connection ([MS-SMB2] 3.2.4.2.2, 3.2.5.2).
 
     `tamper` changes the SMB2 request. With `offer.smb1_dialects` the SMB1 request goes first, and the SMB2
-    one only
-    where the server answers with dialect 0x02FF. A response that a client must not accept is stored all the
-    same, with
-    violations; a second NEGOTIATE on a connection is sent like the first.
+    one only where the server answers with dialect 0x02FF. A response that a client must not accept is stored
+    all the same, with violations; a second NEGOTIATE on a connection is sent like the first.
     """
     offer = offer or NegotiateOffer()
     result = NegotiateResult(connection=connection, offer=offer)

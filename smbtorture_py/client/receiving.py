@@ -1,8 +1,7 @@
 """From a received frame to answered requests, verified as a client must ([MS-SMB2] 3.2.5.1).
 
-A message that a client has to discard is still given to its request where there is one, with a `Violation`:
-a case
-then says what was wrong, where discarding would leave it with a time-out.
+A message that a client has to discard is still given to its request where there is one, with a `Violation`: a
+case then says what was wrong, where discarding would leave it with a time-out.
 """
 
 from __future__ import annotations

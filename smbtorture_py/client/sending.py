@@ -61,8 +61,7 @@ def credit_charge_of(connection: Connection, body: Body) -> int:
     """Return CreditCharge for a request ([MS-SMB2] 3.2.4.1.5): 0 on a connection without multi-credit.
 
     Computed for CHANGE_NOTIFY, QUERY_INFO and SET_INFO too: the client's rule (3.2.4.1.5) leaves them out,
-    but the
-    server's (3.3.5.2.5) checks them.
+    but the server's (3.3.5.2.5) checks them.
     """
     if not connection.supports_multi_credit or connection.dialect < Dialect.SMB_2_1:
         return 0

@@ -52,8 +52,7 @@ def parse(name: str, *, status_of_dots: Status = Status.OBJECT_NAME_INVALID) -> 
     """Take a name relative to the share apart ([MS-FSCC] 2.1.5.1, 2.1.5.3); no separator in front.
 
     Raises StorageError: INVALID_PARAMETER for a separator in front, `status_of_dots` for "." and ".."
-    components
-    ([MS-SMB2] 3.3.5.9), OBJECT_NAME_INVALID for everything else that is no name.
+    components ([MS-SMB2] 3.3.5.9), OBJECT_NAME_INVALID for everything else that is no name.
     """
     if name.startswith(SEPARATOR):
         raise StorageError(Status.INVALID_PARAMETER)

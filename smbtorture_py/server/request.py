@@ -27,8 +27,7 @@ class Reply:
     """What a handler answers: a status, and the body; without a body the pipeline builds an ERROR response.
 
     `error_data` is the ErrorData of that ERROR response (2.2.2). `after` runs once the response has been
-    sent, for
-    what the text puts after it (closing a connection, removing a session).
+    sent, for what the text puts after it (closing a connection, removing a session).
     """
 
     status: Status
@@ -158,8 +157,7 @@ class Request:
         """Make this request asynchronous (3.3.4.2); the handler returns what this returns.
 
         PENDING, upon which the pipeline sends the interim response; or, where too many wait already, a Reply
-        that
-        refuses (neither `on_cancel` nor `on_close` is kept then).
+        that refuses (neither `on_cancel` nor `on_close` is kept then).
         """
         return self.connection.register_async(self, on_cancel, on_close)
 

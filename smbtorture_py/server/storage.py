@@ -1,10 +1,9 @@
 """What the server needs of a storage: named nodes that hold streams of bytes, and what is known about them.
 
 A storage knows nothing of opens, share modes, locks or oplocks: those are the server's. Paths are tuples of
-names
-that the server has already split and checked (`server.path_name`); `()` is the root. Lookups ignore case and
-keep it.
-Times are FILETIME integers, 100 ns since 1601 ([MS-DTYP] 2.3.3); nothing here reads a clock.
+names that the server has already split and checked (`server.path_name`); `()` is the root. Lookups ignore
+case and keep it. Times are FILETIME integers, 100 ns since 1601 ([MS-DTYP] 2.3.3); nothing here reads a
+clock.
 """
 
 from __future__ import annotations
@@ -235,8 +234,7 @@ class Storage(Protocol):
         """Open the node at `path`, None where the last name does not exist.
 
         Raises OBJECT_PATH_NOT_FOUND where an earlier one does not exist or is no directory, ACCESS_DENIED for
-        what
-        is not served (symbolic links and special files of a host).
+        what is not served (symbolic links and special files of a host).
         """
         ...
 

@@ -1,12 +1,9 @@
 """A storage that serves a directory of the host and never leaves it.
 
 Every name is opened relative to the descriptor of its directory, one component at a time, with O_NOFOLLOW: a
-symbolic
-link is not served, wherever it points, and neither are devices, FIFOs and sockets. Attributes,
-extended attributes,
-security descriptors, object ids and named streams have no place on every host: they are kept in memory while
-the
-storage lives.
+symbolic link is not served, wherever it points, and neither are devices, FIFOs and sockets. Attributes,
+extended attributes, security descriptors, object ids and named streams have no place on every host: they are
+kept in memory while the storage lives.
 """
 
 from __future__ import annotations

@@ -144,8 +144,8 @@ BUFFERS = {
 
 BEYOND_IMPACKET = ("negotiate_contexts", "write_channel_info", "tree_connect_contexts")
 """Parts with which impacket misreads a message: it takes everything after Dialects for dialects, and skips
-WriteChannelInfoOffset
-bytes before Flags. TREE_CONNECT's Path it looks for one byte early, so that Buffer is not compared there."""
+WriteChannelInfoOffset bytes before Flags. TREE_CONNECT's Path it looks for one byte early, so that Buffer is
+not compared there."""
 
 PAYLOADS: list[tuple[type[Structure], str]] = [
     (create_contexts.DurableHandleReconnect, "SMB2_CREATE_DURABLE_HANDLE_RECONNECT"),
@@ -181,8 +181,7 @@ PAYLOADS: list[tuple[type[Structure], str]] = [
 ]
 """Structures impacket has right. Not among them: FILE_FULL_EA_INFORMATION (no zero byte after the name),
 SMB2_COMPRESSION_PATTERN_PAYLOAD_V1 (Reserved2 of one byte), HASH_HEADER (SourceFileNameLength of four),
-FILE_POSITION and
-FILE_INTERNAL (signedness)."""
+FILE_POSITION and FILE_INTERNAL (signedness)."""
 
 
 def snake(name: str) -> str:

@@ -41,10 +41,8 @@ class BindPolicy:
         """Run the checks of 3.3.5.5 in their order; SUCCESS, or the status of the first that fails.
 
         Erratum 7: 3.3.5.2.4 would verify the signature of a bind before them, and answer an unsigned bind
-        with
-        ACCESS_DENIED where the session requires signing, which would leave several of them without effect;
-        the
-        signature of a bind is therefore verified only here, where 3.3.5.5 names it.
+        with ACCESS_DENIED where the session requires signing, which would leave several of them without
+        effect; the signature of a bind is therefore verified only here, where 3.3.5.5 names it.
         """
         for check in self.checks():
             status = check(request, session)
@@ -172,8 +170,7 @@ class BindPolicy:
         """Whether the session stays encrypted through a bind or a re-authentication.
 
         Erratum 9: the step on encryption excludes BINDING and then says "Otherwise, set EncryptData to
-        FALSE"; read
-        literally a bind would take encryption off the session.
+        FALSE"; read literally a bind would take encryption off the session.
         """
         del session
         return True

@@ -129,9 +129,8 @@ class CreatePolicy:
         """Open.GrantedAccess: FILE_EXECUTE brings FILE_READ_DATA with it (3.3.5.9).
 
         What 3.3.5.9 says beside that, every right there is where Share.ConnectSecurity is empty, would make a
-        handle
-        opened for reading fit for writing, and contradicts the checks of 3.3.5.12 and 3.3.5.13: it is left
-        out.
+        handle opened for reading fit for writing, and contradicts the checks of 3.3.5.12 and 3.3.5.13: it is
+        left out.
         """
         return local_access | (AccessMask.FILE_READ_DATA if local_access & AccessMask.FILE_EXECUTE else 0)
 

@@ -38,8 +38,7 @@ class FileControlPolicy:
     def copy_failure_has_response(self) -> bool:
         """Whether a copy that failed midway is answered with an IOCTL response (3.3.5.15.6.1).
 
-        3.3.4.4 lets no status but INVALID_PARAMETER carry one, so that a client could not tell what
-        it got: the
-        failure is an ERROR response.
+        3.3.4.4 lets no status but INVALID_PARAMETER carry one, so that a client could not tell what it got:
+        the failure is an ERROR response.
         """
         return False

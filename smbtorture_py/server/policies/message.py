@@ -43,8 +43,7 @@ class MessagePolicy:
         """Bytes of the longest message; longer ones end the connection (3.3.5.2).
 
         Erratum 1: the text names MaxTransactSize alone; the largest of the three maxima is meant, else a
-        server
-        would drop the longest WRITE it advertises.
+        server would drop the longest WRITE it advertises.
         """
         largest = max(connection.max_transact_size, connection.max_read_size, connection.max_write_size)
         longest = largest + _HEADROOM if largest else MAX_UNNEGOTIATED

@@ -51,9 +51,8 @@ class OplockPolicy:
     def level_ii_break_awaits_acknowledgment(self) -> bool:
         """Whether a break from II to NONE stays open until acknowledged.
 
-        3.3.4.6 literally sets every open Breaking; but the object store expects nothing back for
-        this one, and
-        2.2.24.1 has the client send no acknowledgment, so it is complete when it is sent.
+        3.3.4.6 literally sets every open Breaking; but the object store expects nothing back for this one,
+        and 2.2.24.1 has the client send no acknowledgment, so it is complete when it is sent.
         """
         return False
 

@@ -48,9 +48,8 @@ class ReadWritePolicy:
         """SUCCESS, or what a write fails with that the open has no right for (SHOULD, 3.3.5.13).
 
         Within the file it needs FILE_WRITE_DATA, beyond its end FILE_APPEND_DATA. Taken literally a handle
-        opened
-        for FILE_WRITE_DATA alone could never extend a file, which contradicts [MS-FSA] 2.1.5.4, so that
-        FILE_WRITE_DATA suffices for both.
+        opened for FILE_WRITE_DATA alone could never extend a file, which contradicts [MS-FSA] 2.1.5.4, so
+        that FILE_WRITE_DATA suffices for both.
         """
         if open_.has_access(AccessMask.FILE_WRITE_DATA):
             return Status.SUCCESS

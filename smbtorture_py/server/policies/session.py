@@ -90,8 +90,7 @@ class SessionPolicy:
         3.3.5.2.9).
 
         Erratum 4: LOGOFF, CLOSE and LOCK continue by the text, yet a session that never was valid has no
-        user: those
-        find neither opens nor trees.
+        user: those find neither opens nor trees.
         """
         if request.command in _ALWAYS_PROCESSED:
             return Status.SUCCESS
@@ -111,8 +110,7 @@ class SessionPolicy:
         """Whether a failed authentication removes the session (3.3.5.5.3).
 
         Yes for a new session and for a re-authentication. Erratum 5: the text does not tell a bind from
-        those; a failed
-        bind leaves the established session alone (see BindPolicy).
+        those; a failed bind leaves the established session alone (see BindPolicy).
         """
         del session, is_new
         return True
@@ -167,10 +165,9 @@ class SessionPolicy:
         """Session.SigningRequired after a successful SESSION_SETUP (3.3.5.5.3).
 
         Erratum 6: the step on encryption ends in an "Otherwise" that sets it TRUE for every session that is
-        not
-        encrypted, which contradicts the two conditions; the conditions hold. Erratum 11: the first of them
-        makes no
-        exception for guest and anonymous sessions, whose clients have no key to sign with; they are excepted.
+        not encrypted, which contradicts the two conditions; the conditions hold. Erratum 11: the first of
+        them makes no exception for guest and anonymous sessions, whose clients have no key to sign with; they
+        are excepted.
         """
         if session.signing_required:
             return True

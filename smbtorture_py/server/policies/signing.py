@@ -130,8 +130,8 @@ class SigningPolicy:
         """Whether a response other than an interim one is signed (SHOULD, 3.3.4.1.1; SESSION_SETUP
         3.3.5.5.3).
 
-        Where the request was signed; and every SESSION_SETUP that succeeds
-        for a user who is neither guest nor anonymous, and every leg of a bind.
+        Where the request was signed; and every SESSION_SETUP that succeeds for a user who is neither guest
+        nor anonymous, and every leg of a bind.
         """
         session = request.session
         if session is not None and request.command == Command.SESSION_SETUP and not request.is_encrypted:
@@ -158,8 +158,7 @@ class SigningPolicy:
         """The key a response is signed with (3.3.4.1.1).
 
         3.x: Session.SigningKey for a SESSION_SETUP response other than SUCCESS, else the Channel.SigningKey
-        of the
-        connection; before 3.0 Session.SessionKey.
+        of the connection; before 3.0 Session.SessionKey.
         """
         if not request.connection.is_3x and not session.signing_key:
             return session.session_key

@@ -161,9 +161,8 @@ _MASK: Final = struct.Struct("<I")
 class Ace:
     """One access control entry ([MS-DTYP] 2.4.4): header, mask, SID, application data.
 
-    `sid` None is a type this codec does not take apart (object ACEs) or a broken entry: everything after
-    the header is
-    `application_data` and the mask is not encoded.
+    `sid` None is a type this codec does not take apart (object ACEs) or a broken entry: everything after the
+    header is `application_data` and the mask is not encoded.
     """
 
     ace_type: int
@@ -249,8 +248,8 @@ class SecurityDescriptor:
     """SECURITY_DESCRIPTOR, self-relative ([MS-DTYP] 2.4.6).
 
     An absent part is None. SELF_RELATIVE and the PRESENT bits in `control` AUTO follow from the parts.
-    Encoded, the parts
-    follow the header in the order of the section: owner, group, SACL, DACL; a set offset goes out as it is.
+    Encoded, the parts follow the header in the order of the section: owner, group, SACL, DACL; a set offset
+    goes out as it is.
     """
 
     HEADER: ClassVar[struct.Struct] = struct.Struct("<BBHIIII")

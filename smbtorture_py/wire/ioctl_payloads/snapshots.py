@@ -13,9 +13,8 @@ from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, deco
 class SrvSnapshotArray:
     """SRV_SNAPSHOT_ARRAY ([MS-SMB2] 2.2.32.2): @GMT tokens, each ended by a zero character, the last by two.
 
-    `snap_shot_array_size` AUTO is the length of the tokens in bytes. A server whose answer does not fit
-    sends the numbers
-    alone: then set them.
+    `snap_shot_array_size` AUTO is the length of the tokens in bytes. A server whose answer does not fit sends
+    the numbers alone: then set them.
     """
 
     HEADER: ClassVar[struct.Struct] = struct.Struct("<III")

@@ -33,5 +33,4 @@ FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
     SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8: smbtorture_controls.pad_reads,
     **dict.fromkeys(file_control.CONTROLS, file_control.handle),
 }
-"""By CtlCode. `request.open` is set for every code that is about a
-file."""
+"""By CtlCode. `request.open` is set for every code that is about a file."""
