@@ -12,6 +12,7 @@ from smbtorture_py.wire.error import ErrorResponse
 from smbtorture_py.wire.framing import encode_frame_header
 from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
 from smbtorture_py.wire.notification import ServerToClientNotification
+from smbtorture_py.wire.oplock_break import OplockBreakNotification
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -163,7 +164,7 @@ def send_unsolicited(
         command=_unsolicited_command(body),
         message_id=MESSAGE_ID_UNSOLICITED,
         flags=HeaderFlags.SERVER_TO_REDIR,
-        session_id=0,
+        session_id=_unsolicited_session_id(connection, body, session),
     )
     parts: list[Buffer] = [header.encode(), *body.parts()]
     encryption = connection.server.policies.encryption
@@ -182,6 +183,13 @@ def send_unsolicited(
         header.signature = signer.sign(signer.algorithm(connection), channel.signing_key, header, parts)
         parts[0] = header.encode()
     transmit(connection, parts)
+
+
+def _unsolicited_session_id(connection: Connection, body: Body, session: Session | None) -> int:
+    """Open.Session.SessionId where an oplock breaks (3.3.4.6), else 0 (3.3.4.7)."""
+    if session is None or not isinstance(body, OplockBreakNotification):
+        return 0
+    return session.session_id if connection.server.policies.oplock.break_names_session() else 0
 
 
 def _unsolicited_command(body: Body) -> Command:
