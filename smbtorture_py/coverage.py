@@ -17,7 +17,7 @@ from typing import Final
 
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
-from smbtorture_py.detection import is_related, noticed_by, run_hermetically
+from smbtorture_py.detection import detections, is_related, run_hermetically
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.server.defects import Defect
 
@@ -126,16 +126,25 @@ class Coverage:
 
 
 def find_proofs(cases: Sequence[Case], defects: Iterable[Defect]) -> Iterator[Proof]:
-    """Run every case with every defect that breaks something it cites, and yield what proves something."""
+    """Run every case with every defect that breaks something it cites, and yield what proves something.
+
+    The first variant that notices the defect will do, unless a requirement that both are about has no proof
+    at all yet: then the other variants are run as well.
+    """
     sound: dict[tuple[str, str], bool] = {}
-    for defect in defects:
-        for detection in noticed_by(defect, cases):
-            case, variant = detection.case, detection.variant
+    proven: set[str] = set()
+    for defect, case in ((defect, case) for defect in defects for case in cases if is_related(case, defect)):
+        common = set(case.requirements) & set(defect.breaks)
+        for detection in detections(case, defect):
+            variant = detection.variant
             key = (case.id, variant.id)
             if key not in sound:
                 sound[key] = run_hermetically(case, variant).outcome in SOUND
             if sound[key]:
+                proven |= {detection.requirement} & common
                 yield Proof(defect.id, case.id, variant.id, detection.requirement, detection.outcome.value)
+            if sound[key] and common <= proven:
+                break
 
 
 def document(coverage: Coverage) -> dict[str, object]:

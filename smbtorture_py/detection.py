@@ -57,7 +57,13 @@ def judges_a_must(case: Case, catalogue: Catalogue | None = None) -> bool:
 
 
 def noticed(case: Case, defect: Defect) -> Detection | None:
-    """Run the case with the defect until a variant notices it: fails, gets no answer or loses the server.
+    """Run the case with the defect until a variant notices it; None: none does."""
+    return next(detections(case, defect), None)
+
+
+def detections(case: Case, defect: Defect) -> Iterator[Detection]:
+    """Run variant by variant of the case with the defect, and yield each that notices it: fails, gets no
+    answer or loses the server.
 
     Where all that the defect breaks is advice (SHOULD), a warning counts as well.
     """
@@ -67,8 +73,7 @@ def noticed(case: Case, defect: Defect) -> Detection | None:
     for variant in case.variants:
         result = run_hermetically(case, variant, defect.id)
         if result.outcome in enough:
-            return Detection(defect, case, variant, result.outcome, result.requirement)
-    return None
+            yield Detection(defect, case, variant, result.outcome, result.requirement)
 
 
 def noticed_by(defect: Defect, cases: Iterable[Case]) -> Iterator[Detection]:
