@@ -131,7 +131,7 @@ class Expectation(BaseModel):
         return frozenset(filter(None, self.case.partition("/")[2].split(",")))
 
     def applies(self, version: str, configuration: str) -> bool:
-        """Tell whether this is about this version in this configuration (`policy/configuration`: of either)."""
+        """Tell whether this is about this version and configuration (of `policy/configuration`: either)."""
         wanted, present = set(self.configuration), {configuration, *configuration.split("/")}
         return VersionRange.parse(self.versions).holds(version) and (not wanted or bool(wanted & present))
 
