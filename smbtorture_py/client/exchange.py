@@ -146,3 +146,15 @@ class Notification:
     def body(self) -> Body:
         """The typed body."""
         return self.message.body
+
+
+@dataclass(slots=True, kw_only=True)
+class ExchangeResult:
+    """What came of a procedure that ends with one exchange."""
+
+    exchange: Exchange
+
+    @property
+    def status(self) -> Status | int | None:
+        """Status of the response; None where the connection was lost before one came."""
+        return self.exchange.status

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Unpack
 
-from smbtorture_py.client.exchange import Exchange, Procedure
+from smbtorture_py.client.exchange import ExchangeResult, Procedure
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.wire.codec import Findings
 from smbtorture_py.wire.ioctl import IoctlResponse
@@ -28,33 +28,21 @@ VALIDATE_NEGOTIATE_OUTPUT: Final = 24
 
 
 @dataclass(slots=True, kw_only=True)
-class ValidateNegotiateResult:
+class ValidateNegotiateResult(ExchangeResult):
     """What came of an FSCTL_VALIDATE_NEGOTIATE_INFO."""
 
-    exchange: Exchange
     response: ValidateNegotiateInfoResponse | None = None
     mismatches: list[str] = field(default_factory=list)
     """What differs from the NEGOTIATE response; each is a violation too."""
 
-    @property
-    def status(self) -> Status | int | None:
-        """Status of the response; None where the connection was lost before one came."""
-        return self.exchange.status
-
 
 @dataclass(slots=True, kw_only=True)
-class InterfacesResult:
+class InterfacesResult(ExchangeResult):
     """What came of an FSCTL_QUERY_NETWORK_INTERFACE_INFO."""
 
-    exchange: Exchange
     interfaces: list[NetworkInterfaceInfo] = field(default_factory=list)
     findings: Findings = field(default_factory=list)
     """What is odd about the list."""
-
-    @property
-    def status(self) -> Status | int | None:
-        """Status of the response; None where the connection was lost before one came."""
-        return self.exchange.status
 
 
 def validate_negotiate(

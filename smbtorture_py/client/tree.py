@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Unpack
 
-from smbtorture_py.client.exchange import Exchange, Procedure
+from smbtorture_py.client.exchange import Exchange, ExchangeResult, Procedure
 from smbtorture_py.client.open import Open
 from smbtorture_py.wire.codec import FILE_ID_ANY, Body, Buffer, FileId
 from smbtorture_py.wire.create import (
@@ -118,29 +118,17 @@ class Tree:
 
 
 @dataclass(slots=True, kw_only=True)
-class TreeConnectResult:
+class TreeConnectResult(ExchangeResult):
     """What came of a TREE_CONNECT."""
 
-    exchange: Exchange
     tree: Tree | None = None
-
-    @property
-    def status(self) -> Status | int | None:
-        """Status of the response; None where the connection was lost before one came."""
-        return self.exchange.status
 
 
 @dataclass(slots=True, kw_only=True)
-class CreateResult:
+class CreateResult(ExchangeResult):
     """What came of a CREATE."""
 
-    exchange: Exchange
     open: Open | None = None
-
-    @property
-    def status(self) -> Status | int | None:
-        """Status of the response; None where the connection was lost before one came."""
-        return self.exchange.status
 
     @property
     def response(self) -> CreateResponse | None:
