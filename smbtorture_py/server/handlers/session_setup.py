@@ -25,6 +25,8 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     connection, policies, body = request.connection, server.policies, request.body
     if not isinstance(body, SessionSetupRequest):
         return Reply(Status.INVALID_PARAMETER)
+    if request.asks_to_bind:
+        _claim_session(request, policies.bind.find_session(request))
     status = policies.encryption.session_setup_status(request)
     if status != Status.SUCCESS:
         return Reply(status)
@@ -34,7 +36,6 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if request.is_binding:
         return _bind(server, request, body, now)
     if request.asks_to_bind:
-        _claim_session(request, policies.bind.find_session(request))
         return Reply(policies.bind.not_served_status(request))
     session = policies.session.find_session(request)
     if session is None:
@@ -87,7 +88,6 @@ def _bind(server: Server, request: Request, body: SessionSetupRequest, now: floa
     session = policies.bind.find_session(request)
     if session is None:
         return Reply(policies.bind.session_not_found_status())
-    _claim_session(request, session)
     status = policies.bind.check(request, session)
     if status != Status.SUCCESS:
         return Reply(status)
