@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.request import Reply, Request
 from smbtorture_py.wire.codec import HEADER_SIZE, Body, Buffer, align
-from smbtorture_py.wire.error import ErrorResponse
 from smbtorture_py.wire.framing import encode_frame_header
 from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
 from smbtorture_py.wire.notification import ServerToClientNotification
@@ -40,7 +39,7 @@ def send_responses(connection: Connection, responses: Sequence[Response]) -> Non
     group: list[Response] = []
     size = 0
     for response in responses:
-        more = align(HEADER_SIZE + sum(map(len, _body(response.reply).parts())), _ALIGNMENT)
+        more = align(HEADER_SIZE + sum(map(len, _body(connection, response.reply).parts())), _ALIGNMENT)
         if group and size + more > limit:
             _send_message(connection, group)
             group, size = [], 0
@@ -76,7 +75,7 @@ def _encode(connection: Connection, response: Response, *, is_first: bool, is_la
     """The bytes of one response, signed where it must be, padded where another follows."""
     reply = response.reply
     header = _header(connection, response, is_first=is_first)
-    parts: list[Buffer] = [b"", *_body(reply).parts()]
+    parts: list[Buffer] = [b"", *_body(connection, reply).parts()]
     size = HEADER_SIZE + sum(map(len, parts))
     padded = align(size, _ALIGNMENT)
     if not is_last:
@@ -122,9 +121,11 @@ def _grant(request: Request) -> int:
     return request.connection.command_sequence_window.grow(policy.granted(request))
 
 
-def _body(reply: Reply) -> Body:
+def _body(connection: Connection, reply: Reply) -> Body:
     """The body of a reply; without one, an ERROR response with the reply's ErrorData (2.2.2, 3.3.4.4)."""
-    return ErrorResponse(error_data=reply.error_data) if reply.body is None else reply.body
+    if reply.body is not None:
+        return reply.body
+    return connection.server.policies.message.error_response(connection, reply)
 
 
 def _sign(connection: Connection, response: Response, header: Header, parts: list[Buffer]) -> None:

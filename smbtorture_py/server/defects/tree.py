@@ -26,9 +26,10 @@ from smbtorture_py.wire.tree_connect import (
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.open import Open
-    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.request import Reply, Request
     from smbtorture_py.server.session import Session
     from smbtorture_py.server.tree_connect import Share, TreeConnect
+    from smbtorture_py.wire.error import ErrorResponse
     from smbtorture_py.wire.tree_connect import TreeConnectResponse
     from smbtorture_py.wire.tree_disconnect import TreeDisconnectResponse
 
@@ -691,3 +692,38 @@ def _reserved_must_be_zero(
     del self
     body = request.body
     return original(request) or (isinstance(body, ReservedBody) and body.reserved != 0)
+
+
+@defect(
+    "error-reserved-set",
+    replaces=MessagePolicy.error_response,
+    breaks=["SMB2-2.2.2-01"],
+    origin="plausible: memory that is not cleared",
+)
+def _error_reserved_set(
+    original: Callable[[Connection, Reply], ErrorResponse],
+    self: MessagePolicy,
+    connection: Connection,
+    reply: Reply,
+) -> ErrorResponse:
+    """Reserved of an ERROR response is not zero."""
+    del self
+    return replace(original(connection, reply), reserved=0xFF)
+
+
+@defect(
+    "error-contexts-counted-in-every-dialect",
+    replaces=MessagePolicy.error_response,
+    breaks=["SMB2-2.2.2-02"],
+    origin="plausible: the field of 3.1.1 is filled whatever the dialect",
+)
+def _error_contexts_counted_in_every_dialect(
+    original: Callable[[Connection, Reply], ErrorResponse],
+    self: MessagePolicy,
+    connection: Connection,
+    reply: Reply,
+) -> ErrorResponse:
+    """ErrorContextCount of an ERROR response is 1 before 3.1.1."""
+    del self
+    response = original(connection, reply)
+    return response if connection.is_311 else replace(response, error_context_count=1)

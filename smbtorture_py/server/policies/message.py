@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.limits import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
+from smbtorture_py.wire.error import ErrorResponse
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.message import Malformed
 from smbtorture_py.wire.negotiate import Dialect
@@ -14,7 +15,7 @@ from smbtorture_py.wire.transform import TRANSFORM_HEADER_SIZE
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
-    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.request import Reply, Request
 
 _BULK: Final = frozenset(
     {
@@ -140,6 +141,11 @@ class MessagePolicy:
     def response_flags(self, request: Request) -> HeaderFlags:
         """Flags a response repeats from its request (3.3.4.3: identical but for those the text changes)."""
         return request.header.flags & ~(HeaderFlags.SIGNED | HeaderFlags.ASYNC_COMMAND)
+
+    def error_response(self, connection: Connection, reply: Reply) -> ErrorResponse:
+        """What follows the header of a failure (2.2.2, 3.3.4.4)."""
+        del connection
+        return ErrorResponse(error_data=reply.error_data)
 
     def response_credit_charge(self, request: Request) -> int:
         """CreditCharge of a response: that of the request (SHOULD, 3.3.4.1)."""
