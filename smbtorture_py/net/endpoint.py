@@ -239,6 +239,12 @@ class Endpoint(ABC):
 
     # What the implementations call
 
+    def _give_up(self) -> None:
+        """Reset a close that the peer has let linger."""
+        if self.state is EndpointState.CLOSING:
+            self._reset()
+            self._gone()
+
     def _deliver(self, data: memoryview) -> None:
         """Give the owner bytes; a stream that lost its framing ends here."""
         owner = self._owner

@@ -224,11 +224,6 @@ class SimulatedEndpoint(Endpoint):
         self._fin_wanted = True
         self._pump_soon()
 
-    def _give_up(self) -> None:
-        if self.state is EndpointState.CLOSING:
-            self._reset()
-            self._gone()
-
     def _reset(self) -> None:
         self._outgoing.clear()
         self._queued = 0

@@ -159,11 +159,6 @@ class TcpEndpoint(Endpoint):
         self._fin_wanted = True
         self._send()
 
-    def _give_up(self) -> None:
-        if self.state is EndpointState.CLOSING:
-            self._reset()
-            self._gone()
-
     def _reset(self) -> None:
         self._outgoing.clear()
         self._queued = 0
