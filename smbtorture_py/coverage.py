@@ -136,6 +136,8 @@ def find_proofs(cases: Sequence[Case], defects: Iterable[Defect]) -> Iterator[Pr
     for defect, case in ((defect, case) for defect in defects for case in cases if is_related(case, defect)):
         common = set(case.requirements) & set(defect.breaks)
         for detection in detections(case, defect):
+            if detection.requirement not in case.requirements:
+                continue
             variant = detection.variant
             key = (case.id, variant.id)
             if key not in sound:

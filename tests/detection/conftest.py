@@ -9,6 +9,7 @@ import pytest
 NUMBERS = {
     "test_every_defect_is_noticed_for_what_it_breaks": "defects are noticed",
     "test_every_case_that_judges_a_must_is_made_to_fail": "cases that judge a MUST are made to fail",
+    "test_what_covers_a_requirement_holds": "requirements are covered",
 }
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import suites
 from smbtorture_py.conformance.case import Case
+from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.conformance.collection import collect
+from smbtorture_py.coverage import PROOFS, Coverage, read_proofs
 from smbtorture_py.detection import FAILURES, is_related, judges_a_must, noticed, noticed_by, run_hermetically
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.server.defects import DEFECTS, Defect
 
 CASES = collect()
+COVERAGE = Coverage(shipped(), CASES, list(DEFECTS.values()), read_proofs(Path(suites.__path__[0], PROOFS)))
 BINDING = [case for case in CASES if judges_a_must(case)]
 
 
@@ -37,6 +43,16 @@ def test_every_case_that_judges_a_must_is_made_to_fail(case: Case) -> None:
             assert control.outcome in (Outcome.PASS, Outcome.OBSERVED, Outcome.WARN), control.reason
             return
     pytest.fail(f"{case.id} passes in spite of {', '.join(defect.id for defect in related)}")
+
+
+@pytest.mark.parametrize("requirement", COVERAGE.proven_by)
+def test_what_covers_a_requirement_holds(requirement: str) -> None:
+    proof = COVERAGE.proven_by[requirement][0]
+    case = COVERAGE.cases[proof.case]
+    result = run_hermetically(case, case.variant(proof.variant), proof.defect)
+    assert (result.outcome, result.requirement) == (proof.outcome, requirement), (
+        "`make coverage` measures anew"
+    )
 
 
 def test_a_case_does_not_notice_what_it_is_not_about() -> None:
