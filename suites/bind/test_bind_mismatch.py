@@ -71,7 +71,7 @@ def test_another_signing_algorithm(
         answer,
         accepted=Status.SUCCESS,
         refused=Status.INVALID_PARAMETER,
-        signature_wrong=(Status.ACCESS_DENIED, Status.USER_SESSION_DELETED),
+        signature_wrong=(Status.ACCESS_DENIED, Status.USER_SESSION_DELETED, Status.REQUEST_NOT_ACCEPTED),
     )
     check.alive(session)
 

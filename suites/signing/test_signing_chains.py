@@ -165,7 +165,7 @@ def still_pending(answer: Answer) -> bool:
         answer.actual,
         specification=NO_ANSWER,
         permitted_disconnect=DISCONNECT,
-        samba=(Status.ACCESS_DENIED, Status.CANCELLED),
+        samba=Status.ACCESS_DENIED,
         ksmbd=Status.CANCELLED,
     )
     return answer.actual is NO_ANSWER

@@ -193,7 +193,7 @@ defect(
     "cancel-needs-no-signature",
     replaces=AsyncPolicy.unsigned_cancel_is_refused,
     breaks=["SMB2-3.3.5.2.4-10"],
-    origin="Samba: a CANCEL need not be signed; ksmbd likewise",
+    origin="ksmbd: a CANCEL need not be signed",
 ).always(False, "An unsigned CANCEL cancels, although the session requires signatures.")
 
 

@@ -59,7 +59,7 @@ class SambaBindPolicy(BindPolicy):
         return Status.SUCCESS if session.signing_key else Status.INVALID_PARAMETER
 
     def guest_status(self, request: Request, session: Session) -> Status:
-        """There is no key, so that the bind does not count as signed."""
+        """The cipher is compared first, and the session of a guest has none."""
         refused = super().guest_status(request, session) is not Status.SUCCESS
         return Status.INVALID_PARAMETER if refused else Status.SUCCESS
 
@@ -93,11 +93,6 @@ class SambaAsyncPolicy(AsyncPolicy):
         """What waits on a lost channel goes on while its session has another one (bug 14449)."""
         session = request.session
         return session is None or len(session.channel_list) <= 1
-
-    def unsigned_cancel_is_refused(self, request: Request) -> bool:
-        """A CANCEL need not be signed."""
-        del request
-        return False
 
 
 class SambaCompoundPolicy(WindowsCompoundPolicy):
