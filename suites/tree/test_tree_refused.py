@@ -12,6 +12,7 @@ from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import (
     ANONYMOUS,
+    CLEAR_SESSIONS,
     ENCRYPTION,
     FORBIDDEN_SHARE,
     GUEST,
@@ -192,7 +193,7 @@ def test_a_server_has_many_names(lab: Lab, server: str) -> None:
 @case(
     "tree.unsigned",
     requirements=["SMB2-3.3.5.7-01"],
-    needs=[SMB311, SIGNING_OPTIONAL],
+    needs=[SMB311, SIGNING_OPTIONAL, CLEAR_SESSIONS],
 )
 def test_3_1_1_wants_a_signature(lab: Lab) -> None:
     """With 3.1.1 a TREE_CONNECT of a known user that is neither signed nor encrypted ends the connection."""
@@ -211,7 +212,7 @@ def test_3_1_1_wants_a_signature(lab: Lab) -> None:
 @case(
     "tree.unsigned-on-a-channel",
     requirements=["SMB2-3.3.5.7-01"],
-    needs=[SMB311, SIGNING_OPTIONAL, MULTI_CHANNEL],
+    needs=[SMB311, SIGNING_OPTIONAL, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"number": [0, 1]},
 )
 def test_3_1_1_wants_a_signature_on_every_channel(lab: Lab, number: int) -> None:
@@ -257,7 +258,7 @@ def test_an_encrypted_tree_connect_needs_no_signature(lab: Lab) -> None:
 @case(
     "tree.guest-unsigned",
     requirements=["SMB2-3.3.5.7-22"],
-    needs=[SMB311, GUEST, SIGNING_OPTIONAL],
+    needs=[SMB311, GUEST, SIGNING_OPTIONAL, CLEAR_SESSIONS],
 )
 def test_a_guest_need_not_sign(lab: Lab) -> None:
     """With 3.1.1 an unsigned TREE_CONNECT of a guest does not end the connection."""
@@ -270,7 +271,7 @@ def test_a_guest_need_not_sign(lab: Lab) -> None:
 @case(
     "tree.anonymous-unsigned",
     requirements=["SMB2-3.3.5.7-22"],
-    needs=[SMB311, ANONYMOUS, SIGNING_OPTIONAL],
+    needs=[SMB311, ANONYMOUS, SIGNING_OPTIONAL, CLEAR_SESSIONS],
 )
 def test_nobody_need_sign(lab: Lab) -> None:
     """With 3.1.1 an unsigned TREE_CONNECT of an anonymous session does not end the connection."""
