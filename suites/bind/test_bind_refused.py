@@ -15,9 +15,11 @@ from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession
 from smbtorture_py.conformance.needs import (
     ADMINISTRATION,
     ANONYMOUS,
+    CLEAR_SESSIONS,
     GUEST,
     MULTI_CHANNEL,
     SECOND_USER,
+    SIGNING_OPTIONAL,
     SMB2_0_2,
     SMB2_1,
     SMB3,
@@ -152,7 +154,7 @@ def test_an_unsigned_bind_is_refused_where_signing_is_required(lab: Lab) -> None
         answer,
         specification=Status.INVALID_PARAMETER,
         permitted_by_signing_rule=Status.ACCESS_DENIED,
-        samba=Status.USER_SESSION_DELETED,
+        samba=(Status.USER_SESSION_DELETED, Status.REQUEST_NOT_ACCEPTED),
     )
     check.alive(session)
 
@@ -302,7 +304,7 @@ def check_keyless_is_not_bound(lab: Lab, session: LabSession) -> None:
 @case(
     "bind.guest-session",
     requirements=["SMB2-3.3.5.5-15"],
-    needs=[SMB3, MULTI_CHANNEL, GUEST],
+    needs=[SMB3, MULTI_CHANNEL, GUEST, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_a_guest_session_is_not_bound(lab: Lab) -> None:
@@ -314,7 +316,7 @@ def test_a_guest_session_is_not_bound(lab: Lab) -> None:
 @case(
     "bind.anonymous-session",
     requirements=["SMB2-3.3.5.5-15"],
-    needs=[SMB3, MULTI_CHANNEL, ANONYMOUS],
+    needs=[SMB3, MULTI_CHANNEL, ANONYMOUS, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_an_anonymous_session_is_not_bound(lab: Lab) -> None:
@@ -409,7 +411,7 @@ def test_nobody_cannot_bind(lab: Lab) -> None:
 @case(
     "bind.wrong-password",
     requirements=["SMB2-3.3.5.5-42", "SMB2-3.3.5.5-27"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
 )
 def test_a_wrong_password_spares_the_session(lab: Lab) -> None:
@@ -434,11 +436,13 @@ def test_a_wrong_password_spares_the_session(lab: Lab) -> None:
 @case(
     "bind.no-binding-flag",
     requirements=["SMB2-3.3.5.5-29"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "signed": [True, False]},
 )
 def test_without_the_flag_nothing_is_bound(lab: Lab, signed: bool) -> None:
     """SESSION_SETUP with the id of a session of another connection, but without the flag, is refused."""
+    if not signed:
+        lab.need(SIGNING_OPTIONAL)
     session, connection = lab.logon(), lab.connect()
     answer = connection.bind(session, signed=signed, flags=SessionSetupFlags.NONE)
     check(answer, specification=Status.USER_SESSION_DELETED)
@@ -480,7 +484,7 @@ def no_flag(connection: LabConnection, session: LabSession) -> None:
 @case(
     "bind.right-after-refused",
     requirements=["SMB2-3.3.5.5.3-20", "SMB2-3.3.5.5.3-19"],
-    needs=[SMB3, MULTI_CHANNEL],
+    needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={
         "dialect": DIALECTS,
         "first": [unsigned, broken_token, wrong_password, unknown_session, no_flag],
