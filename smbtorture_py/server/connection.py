@@ -73,10 +73,13 @@ class Connection:
     stuck_since: float | None = None
     """Since when the peer's transport has acknowledged nothing of what is outstanding."""
 
-    def forget_negotiation(self) -> None:
-        """Be as before a dialect was chosen, and what the contexts of 3.1.1 choose with it."""
+    def forget_negotiation(self, negotiate_dialect: int) -> None:
+        """Be as before a dialect was chosen, and what the contexts of 3.1.1 choose with it.
+
+        `negotiate_dialect` is what Connection.NegotiateDialect was, the wildcard after an SMB1 negotiate.
+        """
         self.dialect = None
-        self.negotiate_dialect = NEGOTIATE_DIALECT_NONE
+        self.negotiate_dialect = negotiate_dialect
         self.preauth_integrity_hash_id = 0
         self.preauth_integrity_hash = None
         self.cipher_id = 0

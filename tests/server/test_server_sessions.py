@@ -118,8 +118,13 @@ def test_bad_contexts_fail(missing: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", [Dialect.SMB_3_0, Dialect.SMB_3_1_1])
-def test_a_negotiation_that_its_contexts_made_fail_chose_nothing(dialect: Dialect) -> None:
+@pytest.mark.parametrize("begin", ["smb1", "smb2"])
+def test_a_negotiation_that_its_contexts_made_fail_chose_nothing(dialect: Dialect, begin: str) -> None:
     peer = Peer(make_server())
+    if begin == "smb1":
+        peer.send_frame(Smb1NegotiateRequest(dialects=["SMB 2.???"]).encode())
+        peer.message_id = 1
+    earlier = peer.connection.negotiate_dialect
     contexts = [
         PreauthIntegrityCapabilities(salt=bytes(32)).envelope(),
         EncryptionCapabilities([Cipher.AES_128_GCM]).envelope(),
@@ -129,6 +134,7 @@ def test_a_negotiation_that_its_contexts_made_fail_chose_nothing(dialect: Dialec
     assert peer.request(refused).header.status == Status.INVALID_PARAMETER
     connection = peer.connection
     assert (connection.dialect, connection.cipher_id, connection.preauth_integrity_hash) == (None, 0, None)
+    assert connection.negotiate_dialect == earlier
     answer = peer.negotiate([dialect], ciphers=(), capabilities=Capabilities.NONE)
     assert answer.header.status == Status.SUCCESS
     assert peer.setup().header.status == Status.SUCCESS

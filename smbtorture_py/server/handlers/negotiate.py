@@ -46,14 +46,14 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         return Reply(policy.no_common_dialect_status())
     connection.client_dialects = [int(one) for one in offered]
     connection.dialect = dialect
-    connection.negotiate_dialect = dialect
+    earlier, connection.negotiate_dialect = connection.negotiate_dialect, dialect
     connection.signing_algorithm_id = policy.default_signing_algorithm(connection)
     contexts: list[NegotiateContext] = []
     if connection.is_311:
         status = _process_contexts(request, body.negotiate_contexts)
         if status != Status.SUCCESS:
             if policy.refused_contexts_choose_nothing():
-                connection.forget_negotiation()
+                connection.forget_negotiation(earlier)
             return Reply(status)
         contexts = _answer_contexts(connection, body.negotiate_contexts)
     connection.supports_multi_credit = policy.supports_multi_credit(connection, dialect)
