@@ -6,11 +6,7 @@ from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, check
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.needs import (
-    GUEST,
-    SIGNING_OPTIONAL,
-    SIGNING_REQUIRED,
-)
+from smbtorture_py.conformance.needs import CLEAR_SESSIONS, GUEST, SIGNING_OPTIONAL, SIGNING_REQUIRED
 from smbtorture_py.wire.negotiate import Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.session_setup import SessionFlags
@@ -85,7 +81,7 @@ def test_a_negotiate_can_require_signing(lab: Lab) -> None:
 @case(
     "session.signing-required-by-server",
     requirements=["SMB2-3.3.5.5.3-09", "SMB2-3.3.5.2.4-03"],
-    needs=[SIGNING_REQUIRED],
+    needs=[SIGNING_REQUIRED, CLEAR_SESSIONS],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": DIALECTS},
 )
@@ -103,7 +99,7 @@ def test_a_server_can_require_signing(lab: Lab) -> None:
 @case(
     "session.guest-need-not-sign",
     requirements=["SMB2-3.3.5.5.3-05"],
-    needs=[SIGNING_REQUIRED, GUEST],
+    needs=[SIGNING_REQUIRED, GUEST, CLEAR_SESSIONS],
     disturbs=Disturbance.CONFIGURATION,
 )
 def test_a_guest_need_not_sign(lab: Lab) -> None:
@@ -146,6 +142,7 @@ def test_an_unsigned_cancel_has_no_effect(lab: Lab) -> None:
 @case(
     "session.signed-too-early",
     requirements=["SMB2-3.3.5.2.4-06"],
+    needs=[CLEAR_SESSIONS],
     variants={"dialect": [Dialect.SMB_2_1, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1]},
 )
 def test_a_signed_request_of_an_unfinished_session(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from smbtorture_py.conformance.answer import Answer, Protection
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import DISCONNECT, NO_ANSWER, check
 from smbtorture_py.conformance.lab import Lab, LabOpen, LabSession
-from smbtorture_py.conformance.needs import SMB311
+from smbtorture_py.conformance.needs import CLEAR_SESSIONS, SMB311
 from smbtorture_py.wire.codec import FILE_ID_ANY
 from smbtorture_py.wire.create import OplockLevel
 from smbtorture_py.wire.flush import FlushRequest
@@ -60,6 +60,7 @@ def related(members: list[Submission]) -> list[Submission]:
 @case(
     "signing.compound",
     requirements=["SMB2-3.1.4.1-06", "SMB2-3.3.4.1.1-02"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "style": style} for way in EVERY_WAY for style in ("related", "unrelated")],
 )
 def test_every_member_of_a_chain_is_signed(lab: Lab, style: str) -> None:
@@ -76,6 +77,7 @@ def test_every_member_of_a_chain_is_signed(lab: Lab, style: str) -> None:
 @case(
     "signing.compound-padding",
     requirements=["SMB2-3.1.4.1-06"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "when": when} for way in EVERY_WAY for when in ("before", "after")],
 )
 def test_the_padding_is_signed(lab: Lab, when: str) -> None:
@@ -102,6 +104,7 @@ def test_the_padding_is_signed(lab: Lab, when: str) -> None:
 @case(
     "signing.compound-one-wrong",
     requirements=["SMB2-3.3.5.2.4-02", "SMB2-3.1.4.1-06"],
+    needs=[CLEAR_SESSIONS],
     variants=[{**way, "wrong": wrong} for way in EVERY_WAY for wrong in (0, 1, 2)],
 )
 def test_a_wrong_member_fails_alone(lab: Lab, wrong: int) -> None:
@@ -121,6 +124,7 @@ def test_a_wrong_member_fails_alone(lab: Lab, wrong: int) -> None:
 @case(
     "signing.asynchronous",
     requirements=["SMB2-3.3.4.1.1-04", "SMB2-3.3.4.1.1-03", "SMB2-3.1.4.1-04", "SMB2-3.1.4.1-05"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_only_the_final_response_is_signed(lab: Lab) -> None:
@@ -143,6 +147,7 @@ def test_only_the_final_response_is_signed(lab: Lab) -> None:
 @case(
     "signing.asynchronous-event",
     requirements=["SMB2-3.3.4.1.1-04"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_a_late_response_is_signed(lab: Lab) -> None:
@@ -174,6 +179,7 @@ def still_pending(answer: Answer) -> bool:
 @case(
     "signing.cancel-wrong",
     requirements=["SMB2-3.3.5.2.4-09"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_a_cancel_with_a_wrong_signature_does_nothing(lab: Lab) -> None:
@@ -192,7 +198,7 @@ def test_a_cancel_with_a_wrong_signature_does_nothing(lab: Lab) -> None:
 @case(
     "signing.cancel-nonce",
     requirements=["SMB2-3.1.4.1-04"],
-    needs=[SMB311],
+    needs=[SMB311, CLEAR_SESSIONS],
     variants=[GMAC],
 )
 def test_the_nonce_of_a_cancel_has_its_bit(lab: Lab) -> None:
@@ -214,6 +220,7 @@ def test_the_nonce_of_a_cancel_has_its_bit(lab: Lab) -> None:
 @case(
     "signing.cancel-unsigned",
     requirements=["SMB2-3.3.5.2.4-10"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_an_unsigned_cancel_does_nothing_where_signatures_are_required(lab: Lab) -> None:
@@ -232,6 +239,7 @@ def test_an_unsigned_cancel_does_nothing_where_signatures_are_required(lab: Lab)
 @case(
     "signing.errors",
     requirements=["SMB2-3.3.4.1.1-02"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_errors_are_signed(lab: Lab) -> None:
@@ -261,6 +269,7 @@ def broken(lab: Lab) -> tuple[LabSession, LabOpen, OplockBreakNotification, Head
 @case(
     "signing.break-notification",
     requirements=["SMB2-3.3.4.6-04"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_a_break_notification_is_not_signed(lab: Lab) -> None:
@@ -278,6 +287,7 @@ def test_a_break_notification_is_not_signed(lab: Lab) -> None:
 @case(
     "signing.break-acknowledgment",
     requirements=["SMB2-3.3.5.2.4-09"],
+    needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
 )
 def test_acknowledgments_are_verified(lab: Lab) -> None:
