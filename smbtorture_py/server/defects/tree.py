@@ -39,30 +39,20 @@ def _flags(request: Request) -> int:
     return int(request.body.flags) if isinstance(request.body, TreeConnectRequest) else 0
 
 
-@defect(
+defect(
     "tree-unsigned-served",
     replaces=TreePolicy.is_unprotected,
     breaks=["SMB2-3.3.5.7-01"],
     origin="ksmbd: no check in smb2_tree_connect",
-)
-def _tree_unsigned_served(
-    original: Callable[[Request, Session], bool], self: TreePolicy, request: Request, session: Session
-) -> bool:
-    """With 3.1.1 a TREE_CONNECT need be neither signed nor encrypted."""
-    del original, self, request, session
-    return False
+).always(False, "With 3.1.1 a TREE_CONNECT need be neither signed nor encrypted.")
 
 
-@defect(
+defect(
     "tree-unsigned-merely-refused",
     replaces=TreePolicy.unprotected_ends_connection,
     breaks=["SMB2-3.3.5.7-01"],
     origin="Samba 4.17: ACCESS_DENIED, and the connection stays",
-)
-def _tree_unsigned_merely_refused(original: Callable[[], bool], self: TreePolicy) -> bool:
-    """A TREE_CONNECT that is not protected is refused, and the connection stays."""
-    del original, self
-    return False
+).always(False, "A TREE_CONNECT that is not protected is refused, and the connection stays.")
 
 
 @defect(
@@ -75,7 +65,6 @@ def _tree_signed_in_every_dialect(
     original: Callable[[Request, Session], bool], self: TreePolicy, request: Request, session: Session
 ) -> bool:
     """A TREE_CONNECT must be protected with every dialect."""
-    del original, self
     return not request.is_signed and not request.is_encrypted and bool(session.signing_key)
 
 
@@ -89,7 +78,6 @@ def _tree_sealed_must_be_signed(
     original: Callable[[Request, Session], bool], self: TreePolicy, request: Request, session: Session
 ) -> bool:
     """With 3.1.1 a TREE_CONNECT that is encrypted has to be signed as well."""
-    del self
     return original(request, session) or (request.connection.is_311 and not request.is_signed)
 
 
@@ -103,7 +91,6 @@ def _tree_signed_by_nobody(
     original: Callable[[Request, Session], bool], self: TreePolicy, request: Request, session: Session
 ) -> bool:
     """With 3.1.1 guests and anonymous sessions have to sign TREE_CONNECT."""
-    del self
     return original(request, session) or (request.connection.is_311 and not session.signing_required)
 
 
@@ -117,7 +104,6 @@ def _tree_path_of_any_form(
     original: Callable[[str], tuple[str, str] | None], self: TreePolicy, path: str
 ) -> tuple[str, str] | None:
     """The name of a share will do for a path."""
-    del self
     parts = original(path)
     return ("", path.strip("\\/").split("\\")[-1]) if parts is None else parts
 
@@ -130,7 +116,6 @@ def _tree_path_of_any_form(
 )
 def _tree_path_clamped(original: Callable[[Request], bool], self: MessagePolicy, request: Request) -> bool:
     """A path that reaches beyond its message ends with it."""
-    del self
     return request.command != Command.TREE_CONNECT and original(request)
 
 
@@ -142,20 +127,15 @@ def _tree_path_clamped(original: Callable[[Request], bool], self: MessagePolicy,
 )
 def _tree_share_name_of_anything(original: Callable[[str], bool], self: TreePolicy, name: str) -> bool:
     """A share may be asked for by any string."""
-    del original, self
     return bool(name)
 
 
-@defect(
+defect(
     "tree-server-name-of-any-length",
     replaces=TreePolicy.is_host_name,
     breaks=["SMB2-3.3.5.7-20"],
     origin="Samba: the server component is not looked at",
-)
-def _tree_server_name_of_any_length(original: Callable[[str], bool], self: TreePolicy, name: str) -> bool:
-    """A server may have a name of any length."""
-    del original, self, name
-    return True
+).always(True, "A server may have a name of any length.")
 
 
 @defect(
@@ -172,21 +152,16 @@ def _tree_server_name_compared(
     share: str,
 ) -> Share | None:
     """A share is found under one name of the server only."""
-    del self
     own = request.connection.server.config.netbios_name
     return original(request, host, share) if host == own.lower() else None
 
 
-@defect(
+defect(
     "tree-unknown-share-object-not-found",
     replaces=TreePolicy.share_not_found_status,
     breaks=["SMB2-3.3.5.7-03"],
     origin="plausible: the status of files",
-)
-def _tree_unknown_share_object_not_found(original: Callable[[], Status], self: TreePolicy) -> Status:
-    """A share that does not exist is no object."""
-    del original, self
-    return Status.OBJECT_NAME_NOT_FOUND
+).always(Status.OBJECT_NAME_NOT_FOUND, "A share that does not exist is no object.")
 
 
 @defect(
@@ -203,34 +178,23 @@ def _tree_share_found_by_prefix(
     share: str,
 ) -> Share | None:
     """IPC$ is found as IPC."""
-    del self
     return original(request, host, share) or original(request, host, f"{share}$")
 
 
-@defect(
+defect(
     "tree-permission-ignored",
     replaces=TreePolicy.access_is_granted,
     breaks=["SMB2-3.3.5.7-05"],
     origin="plausible: permissions looked at when files are opened",
-)
-def _tree_permission_ignored(
-    original: Callable[[Session, Share], bool], self: TreePolicy, session: Session, share: Share
-) -> bool:
-    """Everybody may connect to every share."""
-    del original, self, session, share
-    return True
+).always(True, "Everybody may connect to every share.")
 
 
-@defect(
+defect(
     "tree-limit-ignored",
     replaces=TreePolicy.share_is_full,
     breaks=["SMB2-3.3.5.7-06"],
     origin="Samba: the limit of uses is not a limit of SMB2 tree connects",
-)
-def _tree_limit_ignored(original: Callable[[Share], bool], self: TreePolicy, share: Share) -> bool:
-    """A share has room for any number of tree connects."""
-    del original, self, share
-    return False
+).always(False, "A share has room for any number of tree connects.")
 
 
 @defect(
@@ -241,7 +205,6 @@ def _tree_limit_ignored(original: Callable[[Share], bool], self: TreePolicy, sha
 )
 def _tree_limit_off_by_one(original: Callable[[Share], bool], self: TreePolicy, share: Share) -> bool:
     """A share has room for one tree connect more than it is configured for."""
-    del original, self
     limit = share.config.max_clients
     return limit is not None and share.current_uses > limit
 
@@ -254,31 +217,22 @@ def _tree_limit_off_by_one(original: Callable[[Share], bool], self: TreePolicy, 
 )
 def _tree_use_never_released(original: Callable[[Share], None], self: TreePolicy, share: Share) -> None:
     """A share counts every tree connect there ever was."""
-    del original, self, share
 
 
-@defect(
+defect(
     "tree-pipe-is-a-disk",
     replaces=TreePolicy.share_type,
     breaks=["SMB2-3.3.5.7-07"],
     origin="plausible: one type for every share",
-)
-def _tree_pipe_is_a_disk(original: Callable[[Share], ShareType], self: TreePolicy, share: Share) -> ShareType:
-    """IPC$ is a disk."""
-    del original, self, share
-    return ShareType.DISK
+).always(ShareType.DISK, "IPC$ is a disk.")
 
 
-@defect(
+defect(
     "tree-disk-is-a-pipe",
     replaces=TreePolicy.share_type,
     breaks=["SMB2-3.3.5.7-07"],
     origin="plausible: the type of the first share in the list is told",
-)
-def _tree_disk_is_a_pipe(original: Callable[[Share], ShareType], self: TreePolicy, share: Share) -> ShareType:
-    """Every share is one of pipes."""
-    del original, self, share
-    return ShareType.PIPE
+).always(ShareType.PIPE, "Every share is one of pipes.")
 
 
 @defect(
@@ -289,7 +243,6 @@ def _tree_disk_is_a_pipe(original: Callable[[Share], ShareType], self: TreePolic
 )
 def _tree_id_invalid(original: Callable[[Session], int], self: TreePolicy, session: Session) -> int:
     """The first tree connect of a session has the invalid TreeId."""
-    del self
     return original(session) if session.tree_connect_table else 0xFFFF_FFFF
 
 
@@ -301,7 +254,6 @@ def _tree_id_invalid(original: Callable[[Session], int], self: TreePolicy, sessi
 )
 def _tree_id_used_twice(original: Callable[[Session], int], self: TreePolicy, session: Session) -> int:
     """A second tree connect has the TreeId of the first."""
-    del self
     return next(iter(session.tree_connect_table), 0) or original(session)
 
 
@@ -315,7 +267,6 @@ def _tree_encryption_not_told(
     original: Callable[[Request, Share], ShareFlags], self: TreePolicy, request: Request, share: Share
 ) -> ShareFlags:
     """A share that encrypts does not say so."""
-    del self
     return original(request, share) & ~ShareFlags.ENCRYPT_DATA
 
 
@@ -329,7 +280,6 @@ def _tree_encryption_told_of_all(
     original: Callable[[Request, Share], ShareFlags], self: TreePolicy, request: Request, share: Share
 ) -> ShareFlags:
     """Every share says that it encrypts."""
-    del self
     return original(request, share) | ShareFlags.ENCRYPT_DATA
 
 
@@ -343,7 +293,6 @@ def _tree_flag_undefined(
     original: Callable[[Request, Share], ShareFlags], self: TreePolicy, request: Request, share: Share
 ) -> ShareFlags:
     """Shares show a flag that means nothing."""
-    del self
     return original(request, share) | ShareFlags(0x0008_0000)
 
 
@@ -357,7 +306,6 @@ def _tree_available_in_smb_2(
     original: Callable[[Request, Share], ShareCapabilities], self: TreePolicy, request: Request, share: Share
 ) -> ShareCapabilities:
     """CONTINUOUS_AVAILABILITY is told whatever the dialect."""
-    del self
     return original(request, share) | ShareCapabilities.CONTINUOUS_AVAILABILITY
 
 
@@ -371,7 +319,6 @@ def _tree_cluster_in_smb_2(
     original: Callable[[Request, Share], ShareCapabilities], self: TreePolicy, request: Request, share: Share
 ) -> ShareCapabilities:
     """Capabilities of clusters are told whatever the dialect."""
-    del self
     cluster = ShareCapabilities.SCALEOUT | ShareCapabilities.CLUSTER | ShareCapabilities.ASYMMETRIC
     return original(request, share) | cluster
 
@@ -386,7 +333,6 @@ def _tree_response_reserved_set(
     original: Callable[[TreeConnect], TreeConnectResponse], self: TreePolicy, tree: TreeConnect
 ) -> TreeConnectResponse:
     """Reserved of a TREE_CONNECT response is not zero."""
-    del self
     return replace(original(tree), reserved=0xFF)
 
 
@@ -400,7 +346,6 @@ def _tree_disconnect_reserved_set(
     original: Callable[[], TreeDisconnectResponse], self: TreePolicy
 ) -> TreeDisconnectResponse:
     """Reserved of a TREE_DISCONNECT response is not zero."""
-    del self
     return replace(original(), reserved=0xFFFF)
 
 
@@ -417,36 +362,23 @@ def _tree_encrypted_open_to_smb_2(
     share: Share,
 ) -> Status:
     """A share that encrypts is open to clients of SMB 2."""
-    del self
     return original(connection, share) if connection.is_3x else Status.SUCCESS
 
 
-@defect(
+defect(
     "tree-maximal-access-full",
     replaces=TreePolicy.maximal_access,
     breaks=["SMB2-3.3.5.7-14"],
     origin="ksmbd: the same mask for every user of a share",
-)
-def _tree_maximal_access_full(
-    original: Callable[[Session, Share], int], self: TreePolicy, session: Session, share: Share
-) -> int:
-    """MaximalAccess is full access to every share."""
-    del original, self, session, share
-    return FULL_ACCESS
+).always(FULL_ACCESS, "MaximalAccess is full access to every share.")
 
 
-@defect(
+defect(
     "tree-maximal-access-none",
     replaces=TreePolicy.maximal_access,
     breaks=["SMB2-3.3.5.7-14"],
     origin="plausible: a field nobody fills; clients show empty permissions",
-)
-def _tree_maximal_access_none(
-    original: Callable[[Session, Share], int], self: TreePolicy, session: Session, share: Share
-) -> int:
-    """MaximalAccess is empty."""
-    del original, self, session, share
-    return 0
+).always(0, "MaximalAccess is empty.")
 
 
 @defect(
@@ -463,7 +395,6 @@ def _tree_redirection_not_known(
     share: str,
 ) -> Share | None:
     """Who can be redirected to an owner, or reconnects to a cluster, finds no share."""
-    del self
     flags = _flags(request) & ~TreeConnectFlags.EXTENSION_PRESENT
     return None if flags and request.connection.is_311 else original(request, host, share)
 
@@ -478,7 +409,6 @@ def _tree_flags_of_any_dialect(
     original: Callable[[Request], bool], self: MessagePolicy, request: Request
 ) -> bool:
     """Flags of TREE_CONNECT that the dialect does not have make it malformed."""
-    del self
     return original(request) or (not request.connection.is_311 and bool(_flags(request)))
 
 
@@ -496,21 +426,16 @@ def _tree_extension_taken_for_path(
     share: str,
 ) -> Share | None:
     """With an extension the path is not found."""
-    del self
     extended = _flags(request) & TreeConnectFlags.EXTENSION_PRESENT
     return None if extended and request.connection.is_311 else original(request, host, share)
 
 
-@defect(
+defect(
     "tree-unknown-id-invalid-handle",
     replaces=TreePolicy.not_found_status,
     breaks=["SMB2-3.3.5.2.11-03", "SMB2-3.3.5.2.11-04", "SMB2-3.3.5.8-01", "SMB2-3.3.5.8-04"],
     origin="plausible: an id that is not in a table is reported like a file handle",
-)
-def _tree_unknown_id_invalid_handle(original: Callable[[], Status], self: TreePolicy) -> Status:
-    """A request of an unknown tree fails with INVALID_HANDLE."""
-    del original, self
-    return Status.INVALID_HANDLE
+).always(Status.INVALID_HANDLE, "A request of an unknown tree fails with INVALID_HANDLE.")
 
 
 @defect(
@@ -526,7 +451,6 @@ def _tree_id_not_looked_at(
     session: Session,
 ) -> TreeConnect | None:
     """A session with a single tree connect need not name it."""
-    del self
     table = session.tree_connect_table
     return next(iter(table.values())) if len(table) == 1 else original(request, session)
 
@@ -544,7 +468,6 @@ def _tree_of_any_session(
     session: Session,
 ) -> TreeConnect | None:
     """A tree connect of any session will do."""
-    del original, self
     every = request.connection.server.global_session_table.values()
     tables = [session.tree_connect_table, *(one.tree_connect_table for one in every)]
     return next((table[request.tree_id] for table in tables if request.tree_id in table), None)
@@ -560,7 +483,6 @@ def _tree_disconnect_ignored(
     original: Callable[[Request], list[TreeConnect]], self: TreePolicy, request: Request
 ) -> list[TreeConnect]:
     """TREE_DISCONNECT is answered, and nothing happens."""
-    del original, self, request
     return []
 
 
@@ -574,7 +496,6 @@ def _tree_disconnect_ends_share(
     original: Callable[[Request], list[TreeConnect]], self: TreePolicy, request: Request
 ) -> list[TreeConnect]:
     """TREE_DISCONNECT ends every tree connect of the session to that share."""
-    del original, self
     table = request.require_session().tree_connect_table
     return [one for one in table.values() if one.share is request.require_tree().share]
 
@@ -589,7 +510,6 @@ def _tree_disconnect_keeps_opens(
     original: Callable[[TreeConnect], list[Open]], self: TreePolicy, tree: TreeConnect
 ) -> list[Open]:
     """What is open on a tree outlives it."""
-    del original, self, tree
     return []
 
 
@@ -603,22 +523,15 @@ def _tree_disconnect_closes_session(
     original: Callable[[TreeConnect], list[Open]], self: TreePolicy, tree: TreeConnect
 ) -> list[Open]:
     """TREE_DISCONNECT closes whatever the session has open."""
-    del original, self
     return list(tree.session.open_table.values())
 
 
-@defect(
+defect(
     "tree-disconnect-leaves-pending",
     replaces=AsyncPolicy.pending_requests_end_with_tree,
     breaks=["SMB2-3.3.5.8-03", "SMB2-3.3.5.8-06"],
     origin="Samba until 4.2, bug 10344: what waited was not answered when its tree ended",
-)
-def _tree_disconnect_leaves_pending(
-    original: Callable[[Request], bool], self: AsyncPolicy, request: Request
-) -> bool:
-    """A request that is pending when its tree ends gets no answer."""
-    del original, self, request
-    return False
+).always(False, "A request that is pending when its tree ends gets no answer.")
 
 
 @defect(
@@ -631,7 +544,6 @@ def _tree_disconnect_ends_on_one_connection(
     original: Callable[[Request], bool], self: AsyncPolicy, request: Request
 ) -> bool:
     """What waits on a tree over a later channel gets no answer when the tree ends."""
-    del self
     return original(request) and request.connection is request.require_session().connection
 
 
@@ -645,7 +557,6 @@ def _logoff_ends_on_one_connection(
     original: Callable[[Request], bool], self: AsyncPolicy, request: Request
 ) -> bool:
     """What waits over a later channel gets no answer when its session logs off."""
-    del self
     return original(request) and request.connection is request.require_session().connection
 
 
@@ -659,7 +570,6 @@ def _logoff_ends_whole_connection(
     original: Callable[[Session], list[Request]], self: AsyncPolicy, session: Session
 ) -> list[Request]:
     """LOGOFF ends what is pending for other sessions of its connection."""
-    del original, self
     return [one for other in session.channel_list.connections() for one in other.async_command_list.values()]
 
 
@@ -689,7 +599,6 @@ def _reserved_must_be_zero(
     original: Callable[[Request], bool], self: MessagePolicy, request: Request
 ) -> bool:
     """LOGOFF and TREE_DISCONNECT are refused where Reserved is not zero."""
-    del self
     body = request.body
     return original(request) or (isinstance(body, ReservedBody) and body.reserved != 0)
 
@@ -707,7 +616,6 @@ def _error_reserved_set(
     reply: Reply,
 ) -> ErrorResponse:
     """Reserved of an ERROR response is not zero."""
-    del self
     return replace(original(connection, reply), reserved=0xFF)
 
 
@@ -724,6 +632,5 @@ def _error_contexts_counted_in_every_dialect(
     reply: Reply,
 ) -> ErrorResponse:
     """ErrorContextCount of an ERROR response is 1 before 3.1.1."""
-    del self
     response = original(connection, reply)
     return response if connection.is_311 else replace(response, error_context_count=1)
