@@ -95,8 +95,9 @@ class ServerConfig:
     )  # fmt: skip
     multichannel: bool = True
     """IsMultiChannelCapable."""
-    leasing: bool = True
-    directory_leasing: bool = True
+    leasing: bool = False
+    """LEASING is advertised; this and the next two stay off while the server does not grant what they promise."""
+    directory_leasing: bool = False
     persistent_handles: bool = False
     interfaces: list[NetworkInterface] = field(default_factory=list)
     max_sessions_per_connection: int = 1024

@@ -54,17 +54,12 @@ def _multi_channel_of_3_1_1_only(
     return original(connection) and connection.is_311
 
 
-@defect(
+defect(
     "directory-leasing-advertised-unasked",
     replaces=NegotiatePolicy.advertises_directory_leasing,
     breaks=["SMB2-3.3.5.4-11"],
     origin="ksmbd: capabilities are answered from the configuration alone",
-)
-def _directory_leasing_advertised_unasked(
-    original: Callable[[Connection], bool], self: NegotiatePolicy, connection: Connection
-) -> bool:
-    """DIRECTORY_LEASING is advertised to clients that did not ask for it."""
-    return connection.server.config.directory_leasing
+).always(True, "DIRECTORY_LEASING is advertised to clients that did not ask for it.")
 
 
 defect(
