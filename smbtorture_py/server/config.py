@@ -96,7 +96,7 @@ class ServerConfig:
     multichannel: bool = True
     """IsMultiChannelCapable."""
     leasing: bool = False
-    """LEASING is advertised; this and the next two stay off while the server does not grant what they promise."""
+    """LEASING is advertised; like the next two off while the server does not grant what it promises."""
     directory_leasing: bool = False
     persistent_handles: bool = False
     interfaces: list[NetworkInterface] = field(default_factory=list)
