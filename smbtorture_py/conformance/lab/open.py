@@ -1,0 +1,146 @@
+"""An open of the server under test, with words that block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Unpack
+
+from smbtorture_py.client.exchange import Exchange
+from smbtorture_py.client.open import Open
+from smbtorture_py.conformance.answer import Answer
+from smbtorture_py.conformance.lab.arguments import MAX_TRANSACT, Sending
+from smbtorture_py.wire.change_notify import CompletionFilter
+from smbtorture_py.wire.codec import Body, Buffer, FileId
+from smbtorture_py.wire.lock import LockElement, LockFlags
+
+if TYPE_CHECKING:
+    from smbtorture_py.conformance.lab.lab import Lab
+    from smbtorture_py.conformance.lab.tree import LabTree
+
+
+class LabOpen:
+    """An open file, directory or pipe."""
+
+    def __init__(self, tree: LabTree, core: Open) -> None:
+        self.tree = tree
+        self.core = core
+        """The client core's open ([MS-SMB2] 3.2.1.6), with the response that made it."""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab of the running case."""
+        return self.tree.lab
+
+    @property
+    def file_id(self) -> FileId:
+        """Open.FileId."""
+        return self.core.file_id
+
+    def send(self, body: Body, **sending: Unpack[Sending]) -> Answer:
+        """Send any body on the open's tree."""
+        return self.tree.send(body, **sending)
+
+    def read(self, offset: int = 0, length: int = MAX_TRANSACT, **sending: Unpack[Sending]) -> Answer:
+        """Send READ; `answer.data` has the bytes."""
+        return self._follow(lambda **options: self.core.read(offset, length, **options), sending)
+
+    def write(self, data: Buffer, offset: int = 0, **sending: Unpack[Sending]) -> Answer:
+        """Send WRITE."""
+        return self._follow(lambda **options: self.core.write(offset, data, **options), sending)
+
+    def flush(self, **sending: Unpack[Sending]) -> Answer:
+        """Send FLUSH."""
+        return self._follow(self.core.flush, sending)
+
+    def close(self, **sending: Unpack[Sending]) -> Answer:
+        """Send CLOSE."""
+        return self._follow(self.core.close, sending)
+
+    def lock(
+        self,
+        offset: int = 0,
+        length: int = 1,
+        *,
+        exclusive: bool = True,
+        fail_immediately: bool = True,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send LOCK for one range; with `fail_immediately=False` it may stay pending."""
+        flags = LockFlags.EXCLUSIVE_LOCK if exclusive else LockFlags.SHARED_LOCK
+        if fail_immediately:
+            flags |= LockFlags.FAIL_IMMEDIATELY
+        return self._lock(LockElement(offset=offset, length=length, flags=flags), sending)
+
+    def unlock(self, offset: int = 0, length: int = 1, **sending: Unpack[Sending]) -> Answer:
+        """Send LOCK that releases one range."""
+        return self._lock(LockElement(offset=offset, length=length, flags=LockFlags.UNLOCK), sending)
+
+    def query_info(
+        self,
+        info_type: int,
+        info_class: int,
+        *,
+        output_buffer_length: int = MAX_TRANSACT,
+        additional_information: int = 0,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send QUERY_INFO; `answer.data` has the bytes."""
+        return self._follow(
+            lambda **options: self.core.query_info(
+                info_type,
+                info_class,
+                output_buffer_length=output_buffer_length,
+                additional_information=additional_information,
+                **options,
+            ),
+            sending,
+        )
+
+    def set_info(
+        self,
+        info_type: int,
+        info_class: int,
+        buffer: Buffer,
+        *,
+        additional_information: int = 0,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send SET_INFO."""
+        return self._follow(
+            lambda **options: self.core.set_info(
+                info_type, info_class, buffer, additional_information=additional_information, **options
+            ),
+            sending,
+        )
+
+    def query_directory(self, pattern: str = "*", **sending: Unpack[Sending]) -> Answer:
+        """Send QUERY_DIRECTORY; `answer.data` has the bytes."""
+        return self._follow(lambda **options: self.core.query_directory(pattern, **options), sending)
+
+    def change_notify(
+        self, completion_filter: CompletionFilter, *, watch_tree: bool = False, **sending: Unpack[Sending]
+    ) -> Answer:
+        """Send CHANGE_NOTIFY; mostly wanted with `wait=False`."""
+        return self._follow(
+            lambda **options: self.core.change_notify(completion_filter, watch_tree=watch_tree, **options),
+            sending,
+        )
+
+    def ioctl(
+        self,
+        ctl_code: int,
+        input_buffer: Buffer = b"",
+        *,
+        max_output_response: int = MAX_TRANSACT,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send IOCTL on this open."""
+        return self.tree.ioctl(
+            ctl_code, input_buffer, file_id=self.file_id, max_output_response=max_output_response, **sending
+        )
+
+    def _lock(self, element: LockElement, sending: Sending) -> Answer:
+        return self._follow(lambda **options: self.core.lock([element], **options), sending)
+
+    def _follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
+        return self.tree.session.follow(word, sending)
