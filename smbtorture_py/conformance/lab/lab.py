@@ -33,18 +33,13 @@ from smbtorture_py.wire.status import Status
 
 T = TypeVar("T")
 
-
 PATIENCE: Final = 10.0
 """Seconds that an answer may take before it counts as none, times the target's scale."""
-
 
 RETRY: Final = 0.05
 """Seconds between the first two attempts at what a server does in its own time; later ones are rarer."""
 
-
 CLIENT_GUID_SIZE: Final = 16
-
-
 NAME_BYTES: Final = 4
 
 
