@@ -236,13 +236,22 @@ class _Run(ABC):
         """Run one case."""
         return self.executor().run(case, variant)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep what was asked for, in the order to start it."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Keep what was asked for, in the order to start it; pytest's own -k chooses among that."""
         try:
             self._keep(config, items)
         except SelectionError as error:
             self.refuse(str(error))
+        done = yield
+        self.set_apart(items)
+        return done
+
+    def set_apart(self, items: list[pytest.Item]) -> None:
+        """Take out what another process is to run: nothing, unless there is one."""
+        del items
 
     def refuse(self, text: str) -> None:
         """Say that the selection makes no sense."""
@@ -300,9 +309,8 @@ class _Worker(_Run):
     def _plan_path(self) -> Path:
         return Path(self._input[PLAN])
 
-    def _keep(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep what was asked for; cases that would disturb the others are left to the controller."""
-        super()._keep(config, items)
+    def set_apart(self, items: list[pytest.Item]) -> None:
+        """Leave the cases that would disturb the others to the controller."""
         if case_items(items) and self.executor().bench.is_shared:
             apart = [item for item in case_items(items) if item.case.disturbs is not None]
             self._plan = _plan_of(apart, self.catalogue)
