@@ -44,7 +44,7 @@ from smbtorture_py.wire.read import ReadResponse
 from smbtorture_py.wire.status import Status
 
 PIECE = 1 << 20
-DEPTH = 8
+DEPTH = 16
 CREDITS_OF_A_PIECE = PIECE // 65536
 NUMBER = struct.Struct("<Q")
 FILE = "big.bin"
@@ -270,7 +270,7 @@ def main() -> None:
     """Measure every protection."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mebibytes", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
     with private_samba() as target:
         writer = Ours(target, PROTECTIONS[1])
