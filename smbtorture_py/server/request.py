@@ -124,11 +124,6 @@ class Request:
         return self.asks_to_bind and self.connection.server.policies.bind.is_served(self.connection)
 
     @property
-    def is_replay(self) -> bool:
-        """SMB2_FLAGS_REPLAY_OPERATION was set."""
-        return self.header.has(HeaderFlags.REPLAY_OPERATION)
-
-    @property
     def is_related(self) -> bool:
         """SMB2_FLAGS_RELATED_OPERATIONS was set and this is not the first of its compound."""
         return self.header.has(HeaderFlags.RELATED_OPERATIONS)

@@ -10,12 +10,6 @@ MATCH_ALL: Final = "*"
 DOS_STAR: Final = "<"
 DOS_QM: Final = ">"
 DOS_DOT: Final = '"'
-_WILDCARDS: Final = frozenset('*?<>"')
-
-
-def has_wildcards(pattern: str) -> bool:
-    """Tell whether the pattern can match more than one name."""
-    return any(char in _WILDCARDS for char in pattern)
 
 
 def matches(pattern: str, name: str) -> bool:

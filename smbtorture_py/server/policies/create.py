@@ -183,8 +183,3 @@ class CreatePolicy:
         """Whether an open of the session is found by this request (3.3.5.x): whatever its tree connect is."""
         del open_, request
         return True
-
-    def lease_is_supported(self, request: Request) -> bool:
-        """Whether RqLs is served; where not, the context is ignored and no oplock granted (3.3.5.9)."""
-        del request
-        return False

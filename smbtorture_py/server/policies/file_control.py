@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 class FileControlPolicy:
     """The choices around FSCTLs on files."""
 
-    def unsupported_status(self) -> Status:
-        """What an FSCTL fails with that is known and not supported by the file system (SHOULD, 3.3.5.15)."""
-        return Status.INVALID_DEVICE_REQUEST
-
     def not_allowed_status(self) -> Status:
         """What an FSCTL fails with that is not allowed on the server (SHOULD, 3.3.5.15)."""
         return Status.NOT_SUPPORTED

@@ -16,6 +16,7 @@ from smbtorture_py.wire.ioctl_payloads.file_ranges import (
     FileAllocatedRange,
     FileZeroDataInformation,
     SetSparse,
+    encode_allocated_ranges,
 )
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.status import Status
@@ -95,7 +96,9 @@ def _query_allocated_ranges(server: Server, open_: Open, body: IoctlRequest, now
     if given.file_offset < 0 or given.length < 0 or given.file_offset + given.length >= 1 << 63:
         raise StorageError(Status.INVALID_PARAMETER)
     ranges = content.allocated_ranges(given.file_offset, given.length)
-    output = b"".join(FileAllocatedRange(file_offset=at, length=count).encode() for at, count in ranges)
+    output = encode_allocated_ranges(
+        [FileAllocatedRange(file_offset=at, length=count) for at, count in ranges]
+    )
     room = body.max_output_response // FileAllocatedRange.LAYOUT.size * FileAllocatedRange.LAYOUT.size
     if output and not room:
         raise StorageError(Status.BUFFER_TOO_SMALL)
