@@ -14,6 +14,7 @@ from smbtorture_py.wire.fscc.information_class import FileAttributes
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.parts.file_table import OpenFile, OpenStream
     from smbtorture_py.server.server import Server
     from smbtorture_py.server.session import Session
@@ -126,6 +127,7 @@ class Open:
         default_factory=lambda: [LockSequence() for _ in range(LOCK_SEQUENCES + 1)]
     )
     """Index 1 to 64; index 0 is never used."""
+    lease: Lease | None = None
     create_guid: bytes | None = None
     app_instance_id: bytes | None = None
     application_instance_version_high: int = 0
