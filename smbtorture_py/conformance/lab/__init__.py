@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from smbtorture_py.conformance.lab.arguments import CreateArguments, CreateFields, Logon, Offering, Sending
 from smbtorture_py.conformance.lab.authentication import Authentication
+from smbtorture_py.conformance.lab.breaks import LabBreak
 from smbtorture_py.conformance.lab.connection import LabConnection
 from smbtorture_py.conformance.lab.lab import CLIENT_GUID_SIZE, PATIENCE, Lab
 from smbtorture_py.conformance.lab.open import LabOpen
@@ -29,6 +30,7 @@ __all__ = [
     "CreateArguments",
     "CreateFields",
     "Lab",
+    "LabBreak",
     "LabConnection",
     "LabOpen",
     "LabSession",

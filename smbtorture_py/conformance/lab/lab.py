@@ -198,6 +198,12 @@ class Lab:
         own = f"smbt-{self._stem}-{self._names}-{tag}"
         return f"{self.target.directory}\\{own}" if self.target.directory else own
 
+    def guid(self) -> bytes:
+        """Return 16 bytes that nobody else uses: a lease key, a CreateGuid, another ClientGuid; the same for
+        one seed.
+        """
+        return self.entropy(CLIENT_GUID_SIZE)
+
     def requirement(self, requirement_id: str | None = None) -> Requirement:
         """Return a requirement; None: the first one the case cites."""
         return self.catalogue[requirement_id or self.case.requirements[0]]
@@ -345,6 +351,12 @@ class Lab:
         used = connection or self.connect(**(offer or {}))
         self.require_clear_sessions(used)
         return used.session_setup(user, anonymous=anonymous, guest=guest, **logon).session
+
+    def another_client(self, user: Account | None = None, **offering: Unpack[Offering]) -> LabSession:
+        """Log on as another client, with a ClientGuid of its own; blocks the case where that fails."""
+        offer = Offering(client_guid=self.guid())
+        offer.update(offering)
+        return self.logon(user, offer=offer)
 
     def offer(self, **offering: Unpack[Offering]) -> NegotiateOffer:
         """Return what a NEGOTIATE offers by default, narrowed by the variant, changed by `offering`."""

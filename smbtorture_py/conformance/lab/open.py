@@ -9,8 +9,21 @@ from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.open import Open
 from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.lab.arguments import MAX_TRANSACT, Sending
+from smbtorture_py.conformance.lab.handle_contexts import granted_lease
+from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.codec import Body, Buffer, FileId
+from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.create_contexts import (
+    DurableHandleFlags,
+    DurableHandleResponse,
+    DurableHandleResponseV2,
+    PayloadT,
+    ResponseLease,
+    ResponseLeaseV2,
+    find,
+)
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockFlags
 
 if TYPE_CHECKING:
@@ -35,6 +48,46 @@ class LabOpen:
     def file_id(self) -> FileId:
         """Open.FileId."""
         return self.core.file_id
+
+    @property
+    def name(self) -> str:
+        """The name it was opened by."""
+        return self.core.file_name
+
+    @property
+    def oplock_level(self) -> int:
+        """The oplock level that CREATE granted."""
+        return self.core.response.oplock_level
+
+    @property
+    def lease(self) -> ResponseLeaseV2 | ResponseLease | None:
+        """The lease that CREATE granted, of either version; None where there is none."""
+        return granted_lease(self.core.response.contexts)
+
+    @property
+    def lease_state(self) -> LeaseState | None:
+        """The state of the lease that CREATE granted; None where there is none."""
+        return None if self.lease is None else self.lease.lease_state
+
+    @property
+    def is_durable(self) -> bool:
+        """CREATE granted a durable handle, of either version."""
+        return self.context(DurableHandleResponse) is not None or self.durable_v2 is not None
+
+    @property
+    def durable_v2(self) -> DurableHandleResponseV2 | None:
+        """The durable handle of version 2 that CREATE granted; None where there is none."""
+        return self.context(DurableHandleResponseV2)
+
+    @property
+    def is_persistent(self) -> bool:
+        """CREATE granted a persistent handle."""
+        granted = self.durable_v2
+        return granted is not None and bool(granted.flags & DurableHandleFlags.PERSISTENT)
+
+    def context(self, payload: type[PayloadT]) -> PayloadT | None:
+        """Return a create context of the response, decoded; None where it has none."""
+        return find(self.core.response.contexts, payload, [])
 
     def send(self, body: Body, **sending: Unpack[Sending]) -> Answer:
         """Send any body on the open's tree."""
@@ -138,6 +191,18 @@ class LabOpen:
         return self.tree.ioctl(
             ctl_code, input_buffer, file_id=self.file_id, max_output_response=max_output_response, **sending
         )
+
+    def acknowledge_oplock(self, level: OplockLevel, **sending: Unpack[Sending]) -> Answer:
+        """Send OPLOCK_BREAK Acknowledgment."""
+        return self._follow(lambda **options: self.core.acknowledge_oplock_break(level, **options), sending)
+
+    def acknowledge_lease(self, lease_state: LeaseState, **sending: Unpack[Sending]) -> Answer:
+        """Send LEASE_BREAK Acknowledgment for the lease that CREATE granted; blocks the case where it granted
+        none.
+        """
+        if self.lease is None:
+            raise Blocked("there is no lease to acknowledge a break of")
+        return self.tree.acknowledge_lease(self.lease.lease_key, lease_state, **sending)
 
     def _lock(self, element: LockElement, sending: Sending) -> Answer:
         return self._follow(lambda **options: self.core.lock([element], **options), sending)

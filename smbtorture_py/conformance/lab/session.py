@@ -12,12 +12,14 @@ from smbtorture_py.client.tree import tree_connect
 from smbtorture_py.conformance.answer import Answer, LogonAnswer, TreeAnswer
 from smbtorture_py.conformance.lab.arguments import MAX_TRANSACT, Logon, Sending, logon_options, split_sending
 from smbtorture_py.conformance.lab.authentication import Authentication
+from smbtorture_py.conformance.lab.breaks import B, LabBreak, breaks_of
 from smbtorture_py.conformance.lab.tree import LabTree
 from smbtorture_py.conformance.target import Account, ShareRole
 from smbtorture_py.net.core import Address
 from smbtorture_py.wire.codec import Body, Buffer, FileId
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.ioctl_payloads.network_interface_info import NetworkInterfaceInfo, decode_list
+from smbtorture_py.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification
 
 if TYPE_CHECKING:
     from smbtorture_py.conformance.lab.connection import LabConnection
@@ -165,6 +167,32 @@ class LabSession:
         """Return the server's network interfaces; blocks the case where it does not tell them."""
         answer = self.query_interfaces(on=on or self.connection)
         return decode_list(answer.required().data, [])
+
+    def wait_lease_break(
+        self, *, after: int = 0, within: float | None = None
+    ) -> LabBreak[LeaseBreakNotification]:
+        """Wait for a lease break on any channel; `after` leaves out so many of them."""
+        return self._wait_break(LeaseBreakNotification, after, within)
+
+    def wait_oplock_break(
+        self, *, after: int = 0, within: float | None = None
+    ) -> LabBreak[OplockBreakNotification]:
+        """Wait for an oplock break on any channel; `after` leaves out so many of them."""
+        return self._wait_break(OplockBreakNotification, after, within)
+
+    @property
+    def lease_breaks(self) -> list[LabBreak[LeaseBreakNotification]]:
+        """The lease breaks that have arrived, on all channels, by arrival."""
+        return breaks_of(self, LeaseBreakNotification)
+
+    @property
+    def oplock_breaks(self) -> list[LabBreak[OplockBreakNotification]]:
+        """The oplock breaks that have arrived, on all channels, by arrival."""
+        return breaks_of(self, OplockBreakNotification)
+
+    def _wait_break(self, kind: type[B], after: int, within: float | None) -> LabBreak[B]:
+        self.lab.wait(lambda: len(breaks_of(self, kind)) > after, within)
+        return next(iter(breaks_of(self, kind)[after:]), LabBreak(self, None, None, None))
 
     def follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
         """Send what a word of the client core sends, on the channel and with the patience that `sending`

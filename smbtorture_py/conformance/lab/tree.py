@@ -15,11 +15,13 @@ from smbtorture_py.conformance.lab.arguments import (
     split_create,
     split_sending,
 )
+from smbtorture_py.conformance.lab.handle_contexts import asks_for_lease
 from smbtorture_py.conformance.lab.open import LabOpen
 from smbtorture_py.conformance.running import Running
 from smbtorture_py.wire.codec import FILE_ID_ANY, Body, Buffer, FileId
-from smbtorture_py.wire.create import CreateOptions
+from smbtorture_py.wire.create import CreateOptions, OplockLevel
 from smbtorture_py.wire.ioctl import IoctlFlags
+from smbtorture_py.wire.lease import LeaseState
 
 if TYPE_CHECKING:
     from smbtorture_py.conformance.lab.lab import Lab
@@ -51,10 +53,12 @@ class LabTree:
 
         Takes every field of the request (`desired_access`, `create_disposition`, ...) besides what all words
         take; unless told otherwise it opens or makes a file for reading, writing and deleting, shared with
-        all.
+        all, and asks for a lease where one is among the contexts.
         """
         path = self.lab.name() if name is None else name
         sending, fields = split_create(arguments)
+        if asks_for_lease(fields.get("contexts", ())):
+            fields.setdefault("requested_oplock_level", OplockLevel.LEASE)
         options, connection, within, wait = split_sending(sending)
         used = connection or self.session.connection
         options["connection"] = used.core
@@ -69,9 +73,23 @@ class LabTree:
         """Open a file; blocks the case where that fails."""
         return self.create(name, **arguments).open
 
-    def directory(self, name: str | None = None) -> LabOpen:
+    def directory(self, name: str | None = None, **arguments: Unpack[CreateArguments]) -> LabOpen:
         """Make (or open) a directory; blocks the case where that fails."""
-        return self.open(name, create_options=CreateOptions.DIRECTORY_FILE)
+        arguments["create_options"] = (
+            arguments.get("create_options", CreateOptions.NONE) | CreateOptions.DIRECTORY_FILE
+        )
+        return self.open(name, **arguments)
+
+    def acknowledge_lease(
+        self, lease_key: bytes, lease_state: LeaseState, **sending: Unpack[Sending]
+    ) -> Answer:
+        """Send LEASE_BREAK Acknowledgment."""
+        return self.session.follow(
+            lambda **options: self.session.core.acknowledge_lease_break(
+                lease_key, lease_state, tree=self.core, **options
+            ),
+            sending,
+        )
 
     def disconnect(self, **sending: Unpack[Sending]) -> Answer:
         """Send TREE_DISCONNECT."""
