@@ -11,18 +11,29 @@ from smbtorture_py.wire.chain import decode_entries
 from smbtorture_py.wire.codec import Findings
 from smbtorture_py.wire.create_contexts import (
     ALLOCATION_SIZE,
+    APP_INSTANCE_ID,
+    APP_INSTANCE_VERSION,
     DURABLE_HANDLE_RECONNECT,
     DURABLE_HANDLE_RECONNECT_V2,
     DURABLE_HANDLE_REQUEST,
+    DURABLE_HANDLE_REQUEST_V2,
     QUERY_MAXIMAL_ACCESS,
     QUERY_ON_DISK_ID,
     TIMEWARP_TOKEN,
     AllocationSize,
+    AppInstanceId,
+    AppInstanceVersion,
     CreateContext,
+    DurableHandleReconnect,
+    DurableHandleReconnectV2,
+    DurableHandleRequest,
+    DurableHandleRequestV2,
     EaBuffer,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
     QueryOnDiskIdResponse,
+    RequestLease,
+    RequestLeaseV2,
     SdBuffer,
     find,
 )
@@ -41,7 +52,10 @@ _SIZES: Final = {
     TIMEWARP_TOKEN: (8,),
     DURABLE_HANDLE_REQUEST: (16,),
     DURABLE_HANDLE_RECONNECT: (16,),
+    DURABLE_HANDLE_REQUEST_V2: (32,),
     DURABLE_HANDLE_RECONNECT_V2: (36,),
+    APP_INSTANCE_ID: (20,),
+    APP_INSTANCE_VERSION: (24,),
 }
 """Bytes that the data of a context can have, where [MS-SMB2] 2.2.13.2 fixes them."""
 
@@ -58,7 +72,18 @@ class CreateContexts:
     """Of the maximal access request."""
     wants_disk_id: bool = False
     wants_snapshot: bool = False
-    reconnects: bool = False
+    lease: RequestLease | RequestLeaseV2 | None = None
+    durable_request: DurableHandleRequest | None = None
+    durable_reconnect: DurableHandleReconnect | None = None
+    durable_request_v2: DurableHandleRequestV2 | None = None
+    durable_reconnect_v2: DurableHandleReconnectV2 | None = None
+    app_instance_id: AppInstanceId | None = None
+    app_instance_version: AppInstanceVersion | None = None
+
+
+def reconnects(contexts: Sequence[CreateContext]) -> bool:
+    """Tell whether a CREATE comes back for an open that is there already (3.3.5.9.7, .12)."""
+    return any(one.name in (DURABLE_HANDLE_RECONNECT, DURABLE_HANDLE_RECONNECT_V2) for one in contexts)
 
 
 def read(contexts: Sequence[CreateContext]) -> CreateContexts | Status:
@@ -91,14 +116,20 @@ def read(contexts: Sequence[CreateContext]) -> CreateContexts | Status:
         result.wants_maximal_access, result.timestamp = True, maximal.timestamp
     result.wants_disk_id = QUERY_ON_DISK_ID in names
     result.wants_snapshot = TIMEWARP_TOKEN in names
-    result.reconnects = bool(names & {DURABLE_HANDLE_RECONNECT, DURABLE_HANDLE_RECONNECT_V2})
+    result.lease = find(contexts, RequestLease, findings) or find(contexts, RequestLeaseV2, findings)
+    result.durable_request = find(contexts, DurableHandleRequest, findings)
+    result.durable_reconnect = find(contexts, DurableHandleReconnect, findings)
+    result.durable_request_v2 = find(contexts, DurableHandleRequestV2, findings)
+    result.durable_reconnect_v2 = find(contexts, DurableHandleReconnectV2, findings)
+    result.app_instance_id = find(contexts, AppInstanceId, findings)
+    result.app_instance_version = find(contexts, AppInstanceVersion, findings)
     return result
 
 
 def refusal(contexts: CreateContexts) -> Status:
     """SUCCESS, or what contexts make a request fail with that ask for what is not there."""
-    # 3.3.5.9.4: no snapshot exists. 3.3.5.9.7, .12: no durable open is waiting for its client.
-    if contexts.wants_snapshot or contexts.reconnects:
+    # 3.3.5.9.4: no snapshot exists.
+    if contexts.wants_snapshot:
         return Status.OBJECT_NAME_NOT_FOUND
     return Status.SUCCESS
 

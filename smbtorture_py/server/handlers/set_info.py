@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from smbtorture_py.server.handlers import security
-from smbtorture_py.server.handlers.create import STORED_ATTRIBUTES
+from smbtorture_py.server.handlers.create_execution import STORED_ATTRIBUTES
 from smbtorture_py.server.open import Open, touch_directory
 from smbtorture_py.server.path_name import SEPARATOR, STREAM_SEPARATOR, parse, parse_stream
 from smbtorture_py.server.policies.create import VALID_ATTRIBUTES

@@ -1,0 +1,33 @@
+"""A CREATE under way: what its phases hand on to each other ([MS-SMB2] 3.3.5.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smbtorture_py.wire.create import OplockLevel
+
+if TYPE_CHECKING:
+    from smbtorture_py.server.handlers.create_contexts import CreateContexts
+    from smbtorture_py.server.path_name import PathName
+    from smbtorture_py.server.request import Request
+    from smbtorture_py.server.storage import Storage
+    from smbtorture_py.wire.create import CreateRequest
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A CREATE under way: what its request comes to. A waiting one is attempted anew once a break has
+    ended."""
+
+    request: Request
+    body: CreateRequest
+    contexts: CreateContexts
+    path_name: PathName
+    storage: Storage
+    desired_access: int = 0
+    """From here on: as the "Open Execution" phase has made them of the request's."""
+    share_access: int = 0
+    create_options: int = 0
+    oplock_level: OplockLevel = OplockLevel.NONE
+    is_waiting: bool = False
