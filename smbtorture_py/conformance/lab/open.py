@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Unpack
 
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.open import Open
@@ -29,6 +29,9 @@ from smbtorture_py.wire.lock import LockElement, LockFlags
 if TYPE_CHECKING:
     from smbtorture_py.conformance.lab.lab import Lab
     from smbtorture_py.conformance.lab.tree import LabTree
+
+NO_LOCK_SEQUENCE: Final = (0, 0)
+"""The LockSequenceIndex and LockSequenceNumber of a LOCK that is not part of a sequence."""
 
 
 class LabOpen:
@@ -116,17 +119,46 @@ class LabOpen:
         *,
         exclusive: bool = True,
         fail_immediately: bool = True,
+        sequence: tuple[int, int] = NO_LOCK_SEQUENCE,
         **sending: Unpack[Sending],
     ) -> Answer:
-        """Send LOCK for one range; with `fail_immediately=False` it may stay pending."""
+        """Send LOCK for one range; with `fail_immediately=False` it may stay pending.
+
+        `sequence` is the pair of LockSequenceIndex and LockSequenceNumber ([MS-SMB2] 2.2.26).
+        """
         flags = LockFlags.EXCLUSIVE_LOCK if exclusive else LockFlags.SHARED_LOCK
         if fail_immediately:
             flags |= LockFlags.FAIL_IMMEDIATELY
-        return self._lock(LockElement(offset=offset, length=length, flags=flags), sending)
+        element = LockElement(offset=offset, length=length, flags=flags)
+        return self.lock_ranges([element], sequence=sequence, **sending)
 
-    def unlock(self, offset: int = 0, length: int = 1, **sending: Unpack[Sending]) -> Answer:
-        """Send LOCK that releases one range."""
-        return self._lock(LockElement(offset=offset, length=length, flags=LockFlags.UNLOCK), sending)
+    def unlock(
+        self,
+        offset: int = 0,
+        length: int = 1,
+        *,
+        sequence: tuple[int, int] = NO_LOCK_SEQUENCE,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send LOCK that releases one range; `sequence` as for `lock`."""
+        element = LockElement(offset=offset, length=length, flags=LockFlags.UNLOCK)
+        return self.lock_ranges([element], sequence=sequence, **sending)
+
+    def lock_ranges(
+        self,
+        elements: Sequence[LockElement],
+        *,
+        sequence: tuple[int, int] = NO_LOCK_SEQUENCE,
+        **sending: Unpack[Sending],
+    ) -> Answer:
+        """Send LOCK with any elements; `sequence` as for `lock`."""
+        index, number = sequence
+        return self._follow(
+            lambda **options: self.core.lock(
+                elements, lock_sequence_index=index, lock_sequence_number=number, **options
+            ),
+            sending,
+        )
 
     def query_info(
         self,
@@ -203,9 +235,6 @@ class LabOpen:
         if self.lease is None:
             raise Blocked("there is no lease to acknowledge a break of")
         return self.tree.acknowledge_lease(self.lease.lease_key, lease_state, **sending)
-
-    def _lock(self, element: LockElement, sending: Sending) -> Answer:
-        return self._follow(lambda **options: self.core.lock([element], **options), sending)
 
     def _follow(self, word: Callable[..., Exchange], sending: Sending) -> Answer:
         return self.tree.session.follow(word, sending)
