@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server import processing, sending, verification
+from smbtorture_py.server import channel_sequence, processing, sending, verification
 from smbtorture_py.server.request import PENDING, Reply, Request
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.status import Status
@@ -77,10 +77,12 @@ class Chain:
                 self.waiting = request
         else:
             request.is_done = True
+            channel_sequence.settle(request)
             self.connection.request_list.pop(request.header.message_id, None)
 
     def _answer(self, request: Request, reply: Reply) -> None:
         request.is_done = True
+        channel_sequence.settle(request)
         self.last_status = reply.status
         self.connection.request_list.pop(request.header.message_id, None)
         self.responses.append(sending.Response(request, reply))
@@ -133,16 +135,22 @@ class Chain:
     def find_open(self, request: Request, file_id: FileId, now: float) -> Open | None:
         """The open of a FileId in the request's session (3.3.5.10 and others); also sets Request.Open."""
         del now
-        inherited = self.is_related and request is not self.requests[0]
-        wanted = request.file_id if inherited and request.file_id is not None else file_id
-        request.file_id = wanted
-        session = request.session
-        if session is None:
-            return None
-        found = session.open_table.get(wanted.volatile)
-        if found is None or found.durable_file_id != wanted.persistent:
+        request.file_id = self._meant(request, file_id)
+        found = self.named_open(request, file_id)
+        if found is None:
             return None
         if not self.connection.server.policies.create.is_open_of_request(found, request):
             return None
         request.open = found
         return found
+
+    def named_open(self, request: Request, file_id: FileId) -> Open | None:
+        """The open that a FileId names in the request's session, whatever may then be done with it."""
+        wanted = self._meant(request, file_id)
+        found = None if request.session is None else request.session.open_table.get(wanted.volatile)
+        return found if found is not None and found.durable_file_id == wanted.persistent else None
+
+    def _meant(self, request: Request, file_id: FileId) -> FileId:
+        """The FileId that a request means: in a related compound that of the one before it (3.3.5.2.7.2)."""
+        inherited = self.is_related and request is not self.requests[0]
+        return request.file_id if inherited and request.file_id is not None else file_id

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server import loss, pipeline, sending
+from smbtorture_py.server import channel_sequence, loss, pipeline, sending
 from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.server.request import PENDING, OnCancel, Outcome, Reply, Request
 from smbtorture_py.server.session import PreauthSession, Session
@@ -154,7 +154,10 @@ class Connection:
 
     def complete_async(self, request: Request, reply: Reply, now: float) -> None:
         """Send the final response of an asynchronous request, once."""
-        if request.is_done or self.async_command_list.pop(request.async_id, None) is None:
+        if request.is_done:
+            return
+        if self.async_command_list.pop(request.async_id, None) is None:
+            channel_sequence.settle(request)
             return
         request.chain.resume(request, reply, now)
 

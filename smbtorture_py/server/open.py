@@ -134,6 +134,8 @@ class Open:
     application_instance_version_low: int = 0
     is_persistent: bool = False
     channel_sequence: int = 0
+    channel_generation: int = 0
+    """How often `channel_sequence` has moved; tells a number from the same one, 65,536 later."""
     outstanding_request_count: int = 0
     outstanding_pre_request_count: int = 0
     is_replay_eligible: bool = False

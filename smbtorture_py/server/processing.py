@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smbtorture_py.server import verification
+from smbtorture_py.server import channel_sequence, verification
 from smbtorture_py.server.dispatch import HANDLERS, Needs
 from smbtorture_py.server.handlers import cancel
 from smbtorture_py.server.request import Outcome, Reply, Request
@@ -47,6 +47,10 @@ def process(request: Request, now: float) -> Outcome | None:
         refused = verification.verify_session(request, now)
         if refused is not None:
             return refused if connection.is_open else None
+        # 3.3.5.2.10
+        refused = channel_sequence.verify(request)
+        if refused is not None:
+            return refused
     if handler.needs is Needs.TREE:
         # 3.3.5.2.11
         refused = verification.verify_tree_connect(request)

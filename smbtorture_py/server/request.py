@@ -84,6 +84,10 @@ class Request:
     open: Open | None = None
     file_id: FileId | None = None
     """The FileId used or generated; what a related request inherits. CREATE sets it."""
+    counted_open: Open | None = None
+    """The open among whose outstanding requests it counts (3.3.5.2.10)."""
+    channel_generation: int = 0
+    """Open.ChannelSequence had moved so often when it was counted."""
     async_id: int = 0
     on_cancel: OnCancel | None = None
     on_close: OnCancel | None = None

@@ -46,7 +46,7 @@ def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_acces
         file_attributes=body.file_attributes,
         client_guid=request.connection.client_guid,
         file_global_id=server.new_global_id(),
-        channel_sequence=request.header.channel_sequence,
+        channel_sequence=server.policies.channel_sequence.at_create(request),
         delete_on_close=bool(attempt.create_options & CreateOptions.DELETE_ON_CLOSE),
         mode=attempt.create_options & _MODE_OPTIONS,
     )

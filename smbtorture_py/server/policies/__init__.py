@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
+from smbtorture_py.server.policies.channel_sequence import ChannelSequencePolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
 from smbtorture_py.server.policies.create import CreatePolicy
@@ -40,6 +41,7 @@ class Policies:
     negotiate: NegotiatePolicy = field(default_factory=NegotiatePolicy)
     session: SessionPolicy = field(default_factory=SessionPolicy)
     bind: BindPolicy = field(default_factory=BindPolicy)
+    channel_sequence: ChannelSequencePolicy = field(default_factory=ChannelSequencePolicy)
     tree: TreePolicy = field(default_factory=TreePolicy)
     ioctl: IoctlPolicy = field(default_factory=IoctlPolicy)
     interface: InterfacePolicy = field(default_factory=InterfacePolicy)

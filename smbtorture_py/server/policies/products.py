@@ -16,6 +16,7 @@ from smbtorture_py.server.policies.samba import (
     SambaSigningPolicy,
 )
 from smbtorture_py.server.policies.samba_files import (
+    SambaChannelSequencePolicy,
     SambaCreatePolicy,
     SambaFileControlPolicy,
     SambaInformationPolicy,
@@ -77,6 +78,7 @@ def samba() -> Policies:
         tree=SambaTreePolicy(),
         ioctl=SambaIoctlPolicy(),
         interface=SambaInterfacePolicy(),
+        channel_sequence=SambaChannelSequencePolicy(),
         create=SambaCreatePolicy(),
         file_control=SambaFileControlPolicy(),
         read_write=SambaReadWritePolicy(),

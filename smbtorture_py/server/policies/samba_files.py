@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.policies.channel_sequence import MODULUS, ChannelSequencePolicy
 from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.lock import LockPolicy
@@ -16,10 +17,34 @@ from smbtorture_py.wire.status import Status
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.open import Open
+    from smbtorture_py.server.request import Request
 
 
 class SambaCreatePolicy(WindowsCreatePolicy):
     """Opens as Samba has them: an open is found only through the tree connect it was made on."""
+
+
+class SambaChannelSequencePolicy(ChannelSequencePolicy):
+    """Channel sequence numbers as Samba takes them."""
+
+    def at_create(self, request: Request) -> int:
+        """Every open begins with 0, whatever its CREATE says."""
+        del request
+        return 0
+
+    def is_newer(self, present: int, requested: int) -> bool:
+        """Half the range below the present one counts as ahead, half the range above it as behind."""
+        if present - requested == MODULUS // 2:
+            return True
+        return super().is_newer(present, requested)
+
+    def newer_replay_moves_on(self, open_: Open) -> bool:
+        """Not while a request of an earlier number is outstanding (as Windows Server 2012, <273>)."""
+        return not self.replay_is_held_up(open_)
+
+    def newer_replay_is_held_up(self, open_: Open) -> bool:
+        """Only by what is of an earlier number already (as Windows Server 2012, <273>)."""
+        return self.replay_is_held_up(open_)
 
 
 class SambaFileControlPolicy(FileControlPolicy):
