@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from smbtorture_py.server.open import LOCK_SEQUENCES, Open
+from smbtorture_py.server.open import Open
 from smbtorture_py.server.parts.lock_table import WaitingLock
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
-from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -28,22 +27,25 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if body.lock_count > len(body.locks):
         return Reply(Status.INVALID_PARAMETER)
     # Lock sequence verification.
-    index = body.lock_sequence_index
-    if connection.dialect != Dialect.SMB_2_0_2 and 0 < index <= LOCK_SEQUENCES:
-        entry = open_.lock_sequence_array[index]
-        if entry.valid and policy.verifies_sequence(open_, connection):
-            if entry.sequence_number == body.lock_sequence_number:
-                return Reply(Status.SUCCESS, LockResponse())
+    entry = policy.sequence_entry(open_, connection, body.lock_sequence_index)
+    if entry is not None and policy.verifies_sequence(open_, connection):
+        if policy.is_repeated(entry, body.lock_sequence_number):
+            return Reply(Status.SUCCESS, LockResponse())
+        if policy.other_number_voids_entry():
             entry.valid = False
     status = policy.access_status(open_)
     if status != Status.SUCCESS:
         return Reply(status)
     if body.locks[0].flags & LockFlags.UNLOCK:
-        return _unlock(server, request, open_, body, now)
-    return _lock(server, request, open_, body, now)
+        outcome: Outcome = _unlock(server, open_, body, now)
+    else:
+        outcome = _lock(server, request, open_, body, now)
+    if isinstance(outcome, Reply):
+        _record_sequence(server, request, open_, body, outcome.status)
+    return outcome
 
 
-def _unlock(server: Server, request: Request, open_: Open, body: LockRequest, now: float) -> Outcome:
+def _unlock(server: Server, open_: Open, body: LockRequest, now: float) -> Reply:
     """3.3.5.14.1: what was unlocked before an error stays unlocked."""
     policy, locks = server.policies.lock, open_.stream.locks
     status = Status.SUCCESS
@@ -55,8 +57,6 @@ def _unlock(server: Server, request: Request, open_: Open, body: LockRequest, no
             status = Status.RANGE_NOT_LOCKED
         if status != Status.SUCCESS:
             break
-    if status == Status.SUCCESS:
-        _record_sequence(server, request, open_, body)
     locks.serve_waiting(now)
     return Reply(status, LockResponse() if status == Status.SUCCESS else None)
 
@@ -89,7 +89,6 @@ def _lock(server: Server, request: Request, open_: Open, body: LockRequest, now:
                 locks.serve_waiting(now)
             return Reply(policy.not_granted_status())
         return _wait(server, request, open_, body, element)
-    _record_sequence(server, request, open_, body)
     return Reply(Status.SUCCESS, LockResponse())
 
 
@@ -98,7 +97,7 @@ def _wait(server: Server, request: Request, open_: Open, body: LockRequest, elem
     locks = open_.stream.locks
 
     def grant(now: float) -> None:
-        _record_sequence(server, request, open_, body)
+        _record_sequence(server, request, open_, body, Status.SUCCESS)
         request.complete(Reply(Status.SUCCESS, LockResponse()), now)
 
     def abandon(now: float) -> None:
@@ -119,9 +118,11 @@ def _wait(server: Server, request: Request, open_: Open, body: LockRequest, elem
     return request.pend(cancel, leave)
 
 
-def _record_sequence(server: Server, request: Request, open_: Open, body: LockRequest) -> None:
+def _record_sequence(
+    server: Server, request: Request, open_: Open, body: LockRequest, status: Status
+) -> None:
     """Keep the number of a request that succeeded (3.3.5.14.1, .2)."""
-    index = body.lock_sequence_index
-    if 0 < index <= LOCK_SEQUENCES and server.policies.lock.records_sequence(open_, request.connection):
-        entry = open_.lock_sequence_array[index]
+    policy, connection = server.policies.lock, request.connection
+    entry = policy.sequence_entry(open_, connection, body.lock_sequence_index)
+    if entry is not None and policy.records_sequence(open_, connection, status):
         entry.valid, entry.sequence_number = True, body.lock_sequence_number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.open import LOCK_SEQUENCES
 from smbtorture_py.server.parts.lock_table import RANGE_LIMIT
 from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.lock import LockElement, LockFlags
@@ -13,7 +14,7 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
-    from smbtorture_py.server.open import Open
+    from smbtorture_py.server.open import LockSequence, Open
 
 LOCK_FLAG_COMBINATIONS: Final = (
     LockFlags.SHARED_LOCK,
@@ -39,14 +40,32 @@ class LockPolicy:
             return Status.ACCESS_DENIED
         return Status.SUCCESS
 
+    def sequence_entry(self, open_: Open, connection: Connection, index: int) -> LockSequence | None:
+        """The entry of Open.LockSequenceArray that an index means: none with 2.0.2, for 0, or beyond the end
+        (3.3.5.14)."""
+        if connection.dialect == Dialect.SMB_2_0_2 or not 0 < index <= LOCK_SEQUENCES:
+            return None
+        return open_.lock_sequence_array[index]
+
+    def is_repeated(self, entry: LockSequence, number: int) -> bool:
+        """Whether a request with this number was carried out already: it succeeds as it is (3.3.5.14)."""
+        return entry.valid and entry.sequence_number == number
+
+    def other_number_voids_entry(self) -> bool:
+        """Whether a request with another number makes the entry invalid, before it is carried out
+        (3.3.5.14)."""
+        return True
+
     def verifies_sequence(self, open_: Open, connection: Connection) -> bool:
         """Whether LockSequenceNumber is compared with that of the last success (SHOULD, 3.3.5.14)."""
         return (
             open_.is_resilient or open_.is_durable or open_.is_persistent or self._is_multichannel(connection)
         )
 
-    def records_sequence(self, open_: Open, connection: Connection) -> bool:
-        """Whether the number of a successful request is kept (3.3.5.14.1, .2)."""
+    def records_sequence(self, open_: Open, connection: Connection, status: Status) -> bool:
+        """Whether the number of a request is kept: of one that succeeded (3.3.5.14.1, .2)."""
+        if status != Status.SUCCESS:
+            return False
         return (
             connection.dialect != Dialect.SMB_2_0_2
             and (open_.is_resilient or open_.is_durable or open_.is_persistent)
