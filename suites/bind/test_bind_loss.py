@@ -3,20 +3,15 @@
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
-from smbtorture_py.conformance.lab import Lab, LabConnection
+from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import BLACKHOLE, MULTI_CHANNEL, SMB3
 from smbtorture_py.net.faults import FaultKind, Position
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.create import ShareAccess
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
+from suites.bind.losses import NOTICED, SILENT, lose
 from suites.bind.protections import DIALECTS
-
-NOTICED = (FaultKind.CLOSE, FaultKind.RESET, FaultKind.HALF_CLOSE, FaultKind.CUT)
-"""Ends of a connection that a server learns of at once."""
-
-SILENT = (FaultKind.BLACKHOLE, FaultKind.VANISH, FaultKind.PLUG, FaultKind.STALL)
-"""Ends that a server learns of late or never."""
 
 POSITIONS = ("first", "middle", "last")
 LONG_ANSWER = 65536
@@ -24,15 +19,6 @@ LONG_ANSWER = 65536
 
 OFTEN = 40
 """More binds than any known server allows at a time."""
-
-
-def lose(channel: LabConnection, fault: FaultKind) -> None:
-    """Let a fault happen to a channel; one that needs a message to happen in gets an ECHO."""
-    if fault is FaultKind.CUT:
-        channel.faults.arm(fault, Position.INSIDE_REQUEST)
-        channel.core.echo()
-    else:
-        channel.faults.apply(fault)
 
 
 @case(
