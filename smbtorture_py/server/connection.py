@@ -70,6 +70,8 @@ class Connection:
     is_open: bool = True
     bytes_written: int = 0
     bytes_acknowledged: int = 0
+    is_blocked: bool = False
+    """What the client's transport acknowledges is ignored, as smbtorture may ask for."""
     stuck_since: float | None = None
     """Since when the peer's transport has acknowledged nothing of what is outstanding."""
 
@@ -105,6 +107,9 @@ class Connection:
 
     def acknowledged(self, count: int, now: float) -> None:
         """`count` more bytes have reached the client's transport."""
+        if self.is_blocked:
+            self.server.blocked_channels.hide_acknowledgment(self, now)
+            return
         self.bytes_acknowledged += count
         self.stuck_since = None
         self.server.transport_progressed(self, now)

@@ -28,6 +28,8 @@ from smbtorture_py.server.handlers import (
     write,
 )
 from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.ioctl import IoctlRequest
+from smbtorture_py.wire.ioctl_payloads.fsctl_code import SmbtortureFsctl
 
 if TYPE_CHECKING:
     from smbtorture_py.server.request import Outcome, Request
@@ -75,3 +77,13 @@ HANDLERS: Final[dict[Command, Handler]] = {
     Command.ECHO: Handler(echo.handle, Needs.NOTHING),
 }
 """By command."""
+
+
+def needs_of(request: Request) -> Needs:
+    """What must be verified before a request's handler is called."""
+    body = request.body
+    if isinstance(body, IoctlRequest) and body.ctl_code == SmbtortureFsctl.FORCE_UNACKED_TIMEOUT:
+        # smbtorture blocks channels without a session (where it may).
+        configured = request.connection.server.config.smbtorture_controls
+        return Needs.NOTHING if configured else Needs.TREE
+    return HANDLERS[request.command].needs

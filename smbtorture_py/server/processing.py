@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smbtorture_py.server import channel_sequence, verification
-from smbtorture_py.server.dispatch import HANDLERS, Needs
+from smbtorture_py.server.dispatch import HANDLERS, Needs, needs_of
 from smbtorture_py.server.handlers import cancel
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.header import Command
@@ -11,12 +11,12 @@ from smbtorture_py.wire.header import Command
 
 def needs_session(request: Request) -> bool:
     """Whether the command is one of a session."""
-    return request.command != Command.CANCEL and HANDLERS[request.command].needs is not Needs.NOTHING
+    return request.command != Command.CANCEL and needs_of(request) is not Needs.NOTHING
 
 
 def needs_tree(request: Request) -> bool:
     """Whether the command is one of a tree connect."""
-    return request.command != Command.CANCEL and HANDLERS[request.command].needs is Needs.TREE
+    return request.command != Command.CANCEL and needs_of(request) is Needs.TREE
 
 
 def process(request: Request, now: float) -> Outcome | None:
@@ -41,8 +41,8 @@ def process(request: Request, now: float) -> Outcome | None:
     session = server.global_session_table.get(request.session_id)
     if session is not None:
         session.idle_time = now
-    handler = HANDLERS[request.command]
-    if handler.needs is not Needs.NOTHING:
+    needs = needs_of(request)
+    if needs is not Needs.NOTHING:
         # 3.3.5.2.9
         refused = verification.verify_session(request, now)
         if refused is not None:
@@ -51,10 +51,10 @@ def process(request: Request, now: float) -> Outcome | None:
         refused = channel_sequence.verify(request)
         if refused is not None:
             return refused
-    if handler.needs is Needs.TREE:
+    if needs is Needs.TREE:
         # 3.3.5.2.11
         refused = verification.verify_tree_connect(request)
         if refused is not None:
             return refused
-    outcome = handler.handle(server, request, now)
+    outcome = HANDLERS[request.command].handle(server, request, now)
     return outcome if connection.is_open else None

@@ -89,7 +89,8 @@ class Server:
         self.file_table = self.parts.file_table(self.parts.lock_table)
         self.oplock_scheduler = self.parts.oplock_scheduler(self)
         self.change_notifier = self.parts.change_notifier()
-        self.deadline_sources: list[DeadlineSource] = [self.oplock_scheduler]
+        self.blocked_channels = self.parts.blocked_channels()
+        self.deadline_sources: list[DeadlineSource] = [self.oplock_scheduler, self.blocked_channels]
         """Parts that have timers of their own."""
         self._next_global_id = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smbtorture_py.server.parts.authenticator import Authenticator
+from smbtorture_py.server.parts.blocked_channels import BlockedChannels
 from smbtorture_py.server.parts.change_notifier import ChangeNotifier
 from smbtorture_py.server.parts.channel_table import ChannelTable
 from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
@@ -37,3 +38,4 @@ class Parts:
     """One per open stream."""
     oplock_scheduler: type[OplockScheduler] = OplockScheduler
     change_notifier: type[ChangeNotifier] = ChangeNotifier
+    blocked_channels: type[BlockedChannels] = BlockedChannels

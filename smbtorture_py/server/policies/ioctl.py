@@ -25,7 +25,7 @@ WITHOUT_FILE: Final = frozenset(
     {
         FsctlCode.DFS_GET_REFERRALS, FsctlCode.DFS_GET_REFERRALS_EX, FsctlCode.QUERY_NETWORK_INTERFACE_INFO,
         FsctlCode.VALIDATE_NEGOTIATE_INFO, FsctlCode.PIPE_WAIT,
-        SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8,
+        SmbtortureFsctl.FORCE_UNACKED_TIMEOUT, SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8,
     }
 )  # fmt: skip
 """The codes whose FileId is all ones ([MS-SMB2] 3.3.5.15)."""

@@ -72,6 +72,7 @@ class FsctlCode(IntEnum):
 class SmbtortureFsctl(IntEnum):
     """Samba's private codes by which smbtorture prepares a server (libcli/smb/smb_constants.h)."""
 
+    FORCE_UNACKED_TIMEOUT = 0x83848003
     GLOBAL_READ_RESPONSE_BODY_PADDING8 = 0x83848023
 
 

@@ -30,6 +30,7 @@ FSCTL_HANDLERS: Final[dict[int, FsctlHandle]] = {
     FsctlCode.SRV_REQUEST_RESUME_KEY: server_side_copy.request_resume_key,
     FsctlCode.SRV_COPYCHUNK: server_side_copy.copy,
     FsctlCode.SRV_COPYCHUNK_WRITE: server_side_copy.copy,
+    SmbtortureFsctl.FORCE_UNACKED_TIMEOUT: smbtorture_controls.block_channel,
     SmbtortureFsctl.GLOBAL_READ_RESPONSE_BODY_PADDING8: smbtorture_controls.pad_reads,
     **dict.fromkeys(file_control.CONTROLS, file_control.handle),
 }

@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 _PADDING: Final = 8
 
 
+def block_channel(server: Server, request: Request, body: IoctlRequest, now: float) -> Outcome:
+    """Take what is sent over this connection for lost from now on; nothing undoes it.
+
+    Comes without session and tree connect (`dispatch.needs_of`).
+    """
+    del now
+    if not server.config.smbtorture_controls:
+        return Reply(server.policies.ioctl.unknown_code_status(request, body.ctl_code))
+    if body.input_count:
+        return Reply(Status.INVALID_PARAMETER)
+    request.connection.is_blocked = True
+    return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY))
+
+
 def pad_reads(server: Server, request: Request, body: IoctlRequest, now: float) -> Outcome:
     """Let the READ responses of this connection have 8 bytes in front of their data, as DataOffset allows."""
     del now
