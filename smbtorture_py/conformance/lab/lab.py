@@ -36,6 +36,9 @@ T = TypeVar("T")
 PATIENCE: Final = 10.0
 """Seconds that an answer may take before it counts as none, times the target's scale."""
 
+QUIET: Final = 0.3
+"""Seconds, times the target's scale, after which what has not come does not come."""
+
 RETRY: Final = 0.05
 """Seconds between the first two attempts at what a server does in its own time; later ones are rarer."""
 
@@ -219,6 +222,10 @@ class Lab:
         return self.world.run_until(
             condition, self.world.now + self.seconds(PATIENCE if within is None else within)
         )
+
+    def settle(self) -> None:
+        """Give the server time for what it should not do: a moment, scaled."""
+        self.world.run_for(self.seconds(QUIET))
 
     def pause(self, seconds: float) -> None:
         """Let time pass, unscaled; for cases about timers."""
