@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import click
 import pytest
@@ -40,22 +38,20 @@ from smbtorture_py.coverage import (
 )
 from smbtorture_py.detection import judges_a_must, noticed_by
 from smbtorture_py.net.core import Address
+from smbtorture_py.plain_errors import plainly
+from smbtorture_py.record_commands import RECORD_COMMANDS
 from smbtorture_py.results.exit_codes import ExitCode
-from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.selection import PROFILES
 from smbtorture_py.server.config import Encryption
 from smbtorture_py.server.defects import DEFECTS
 from smbtorture_py.server.policies.products import POLICIES
 from smbtorture_py.serving import ServeOptions, ShareOption, serve
-from smbtorture_py.targets.errors import TargetError, TargetUnreachable
+from smbtorture_py.targets.errors import TargetError
 from smbtorture_py.targets.first_file import FirstTarget, first_file
 from smbtorture_py.targets.model import UserModel, find_targets_file, parse_address, select
 from smbtorture_py.targets.probe import Probe, probe
 from smbtorture_py.targets.start import start
 from smbtorture_py.wire.negotiate import Dialect
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 PLUGIN: Final = "smbtorture_py.plugin"
 SUITES: Final = "suites"
@@ -70,23 +66,6 @@ DIALECTS: Final = {
     "3.0.2": Dialect.SMB_3_0_2,
     "3.1.1": Dialect.SMB_3_1_1,
 }
-
-
-def _plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn what is wrong outside of us into one clear text and an exit code."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except (ConfigurationError, TargetError) as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(ExitCode.USAGE)
-        except TargetUnreachable as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(ExitCode.UNREACHABLE)
-
-    return run
 
 
 class _Group(click.Group):
@@ -139,7 +118,7 @@ def main() -> None:
 @click.option("--guest/--no-guest", default=False, show_default=True, help="Strangers become the guest.")
 @click.option("--anonymous/--no-anonymous", default=True, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), help="Makes ids and keys reproducible.")
-@_plainly
+@plainly
 def serve_command(
     listen: tuple[str, ...],
     users: tuple[str, ...],
@@ -241,8 +220,14 @@ def _share(text: str) -> ShareOption:
 @click.option("-n", "workers", metavar="N", help="Run on N processes.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of names, entropy and network.")
 @click.option("--records", type=click.Path(path_type=Path), metavar="FILE", help="Where the records go.")
+@click.option(
+    "--gate", is_flag=True, help="Repeat what fails, and leave what a CI job shows: gate.md, badge.svg, ..."
+)
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="RECORDS", help="With --gate: known there."
+)
 @click.option("-v", "--verbose", is_flag=True, help="One line for each case.")
-@_plainly
+@plainly
 def run_command(
     target: str,
     suites: tuple[Path, ...],
@@ -259,6 +244,8 @@ def run_command(
     workers: str | None,
     seed: int | None,
     records: Path | None,
+    gate: bool,
+    baseline: Path | None,
     verbose: bool,
 ) -> int:
     """Run the shipped suites, or those of --suite, against TARGET, a name of targets.yaml.
@@ -289,12 +276,16 @@ def run_command(
             arguments += [option, one]
     if allow_disruptive:
         arguments.append("--allow-disruptive")
+    if gate:
+        arguments.append("--gate")
+    if baseline is not None:
+        arguments += ["--baseline", str(baseline)]
     return int(pytest.main(arguments))
 
 
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@_plainly
+@plainly
 def list_command(as_json: bool) -> None:
     """List the shipped cases."""
     cases = _cases()
@@ -310,7 +301,7 @@ def list_command(as_json: bool) -> None:
 @main.command("defects")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--matrix", is_flag=True, help="Run the cases about each defect and say which notice it.")
-@_plainly
+@plainly
 def defects_command(as_json: bool, matrix: bool) -> None:
     """List the defects that the bundled server can be given: --target reference+ID."""
     if matrix:
@@ -351,7 +342,7 @@ def _show_matrix(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As docs/coverage.md has it.")
 @click.option("--measure", is_flag=True, help="Run every case with every defect it is about, first: minutes.")
-@_plainly
+@plainly
 def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
     """Show which requirements have cases, and which of those are covered: some defect makes a case fail by
     them.
@@ -381,7 +372,7 @@ def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
 @main.command("probe")
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@_plainly
+@plainly
 def probe_command(target: str, as_json: bool) -> None:
     """Show what TARGET really offers beside what was declared."""
     started = start(select(target, find_targets_file(Path.cwd())), 0, os.environ)
@@ -435,7 +426,7 @@ def _compared(declared: frozenset[Capability], shown: frozenset[Capability]) -> 
 @click.option("--product", default="unknown", show_default=True, help="Whose expectations apply.")
 @click.option("--version", "product_version", default="", help="The product's version.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("targets.yaml"), show_default=True)
-@_plainly
+@plainly
 def init_command(
     addresses: tuple[str, ...],
     name: str,
@@ -481,7 +472,7 @@ def init_command(
 
 @main.command("explain")
 @click.argument("case_id", metavar="CASE")
-@_plainly
+@plainly
 def explain_command(case_id: str) -> None:
     """Say what CASE does, what it rests on, and which defects break what it checks."""
     wanted = case_id.partition("/")[0]
@@ -541,6 +532,9 @@ def _case_document(case: Case) -> dict[str, object]:
 def _probe_document(found: Probe) -> dict[str, object]:
     return asdict(found) | {"capabilities": sorted(found.capabilities)}
 
+
+for _command in RECORD_COMMANDS:
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

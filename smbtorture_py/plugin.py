@@ -10,6 +10,7 @@ import argparse
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,12 +21,22 @@ from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.own_catalogue import catalogue_files, catalogue_with
+from smbtorture_py.gating import leave, read_records
 from smbtorture_py.net.entropy import fresh_seed
 from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.gate import Gate, judge_run
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import CaseRecord, ResultRecord, from_json, to_json
+from smbtorture_py.results.records import (
+    CaseRecord,
+    RecordError,
+    ResultRecord,
+    RunRecords,
+    from_json,
+    read,
+    to_json,
+)
 from smbtorture_py.results.store import check_writable
 from smbtorture_py.runs import (
     CASE_LIMIT,
@@ -57,6 +68,8 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 DEFAULT_TARGET: Final = "reference"
+REPETITIONS: Final = 2
+"""How often a gated run repeats what failed."""
 SUITES: Final = "suites"
 SHIPPED_SUITES: Final = Path(__file__).resolve().parent.parent / SUITES
 RESULT: Final = "smbtorture-result"
@@ -101,6 +114,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--case-limit", type=float, default=CASE_LIMIT, metavar="SECONDS",
         help="real time after which a case is ended (default: %(default)g; slow ones have more)",
     )  # fmt: skip
+    group.addoption("--gate", action="store_true", help="repeat what fails, and leave what a CI job shows")
+    group.addoption("--baseline", type=Path, metavar="RECORDS", help="with --gate: what fails there is known")
     group.addoption(ALONE, type=Path, help=argparse.SUPPRESS)
 
 
@@ -111,6 +126,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--seed: must not be negative")
     if config.getoption("--case-limit") <= 0:
         raise pytest.UsageError("--case-limit: must be positive")
+    if config.getoption("--baseline") is not None and not config.getoption("--gate"):
+        raise pytest.UsageError("--baseline: goes with --gate")
     try:
         selection = _selection(config)
         catalogue = catalogue_with(catalogue_files(_beside(config)))
@@ -348,6 +365,8 @@ class _Controller(_Run):
         """Full ids of what runs at this moment, oldest first."""
         self._suspects: dict[str, None] = {}
         """Full ids of what is to be run again, alone."""
+        self._baseline = _baseline(config)
+        self._gate: Gate | None = None
 
     def executor(self) -> Executor:
         """Return the executor; the target is started on first use."""
@@ -508,6 +527,8 @@ class _Controller(_Run):
                     session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         if self._suspects:
             self._rerun_suspects(session)
+        if self._config.getoption("--gate"):
+            self._repeat_failures(session)
         return done
 
     def _collect_again(self, session: pytest.Session) -> None:
@@ -543,6 +564,9 @@ class _Controller(_Run):
                 arguments += ["-n0"]
             folder = self._config.invocation_params.dir
             result = run_alone(executor, item.case, item.variant, [*arguments, "--case", item.key], folder)
+        self._report(item, result)
+
+    def _report(self, item: CaseItem, result: ResultRecord) -> None:
         path, line, name = item.reportinfo()
         report = pytest.TestReport(
             nodeid=item.nodeid, location=(str(path), line, name), keywords={}, outcome="passed",
@@ -550,6 +574,32 @@ class _Controller(_Run):
         )  # fmt: skip
         _shape(report, result, item.config)
         item.config.hook.pytest_runtest_logreport(report=report)
+
+    def _repeat_failures(self, session: pytest.Session) -> None:
+        """Run again what failed unexpectedly, to tell what always fails from what fails now and then."""
+        assert self._ledger is not None
+        failed = {
+            result.key: result
+            for result in self._ledger.results.values()
+            if result.verdict is Verdict.REGRESSION and result.outcome is not Outcome.CRASH
+        }
+        if failed and self._plan_path is not None:
+            self._collect_again(session)
+        items = {item.key: item for item in case_items(session.items)}
+        for key, first in failed.items():
+            if key in items:
+                self._repeat(items[key], first)
+
+    def _repeat(self, item: CaseItem, first: ResultRecord) -> None:
+        outcomes = [first.outcome]
+        for attempt in range(first.attempt + 1, first.attempt + 1 + REPETITIONS):
+            result = self.executor().run(item.case, item.variant, attempt)
+            outcomes.append(result.outcome)
+            if len(set(outcomes)) > 1:
+                told = ", ".join(map(str, outcomes))
+                reason = f"{len(outcomes)} attempts came to {told}; first: {first.reason}"
+                result = replace(result, verdict=Verdict.FLAKY, reason=reason)
+            self._report(item, result)
 
     # The end
 
@@ -572,6 +622,9 @@ class _Controller(_Run):
         if exitstatus in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
             return
         code = self._ledger.code()
+        if self._config.getoption("--gate"):
+            self._gate = judge_run(read(self._ledger.options.records), self._baseline)
+            code = self._gate.code
         if not self._other_failures or code not in (ExitCode.FINE, ExitCode.UNEXPECTED_PASSES):
             session.exitstatus = int(code)
 
@@ -587,6 +640,8 @@ class _Controller(_Run):
             )
             for problem in self._ledger.problems:
                 terminalreporter.write_line(f"problem: {problem}")
+            if self._gate is not None:
+                leave(self._gate, self._ledger.options.folder, os.environ, terminalreporter.write_line)
 
 
 _ALONE_ARGUMENTS: Final = ("-q", "-p", "no:cacheprovider")
@@ -608,6 +663,19 @@ def _selection(config: pytest.Config) -> Selection:
         shard=None if shard is None else Shard.parse(shard),
         profile=config.getoption("--profile") or "",
     )
+
+
+def _baseline(config: pytest.Config) -> RunRecords | None:
+    """Return the records to hold a gated run against; a file that is no good is a usage error, before
+    anything runs.
+    """
+    path: Path | None = config.getoption("--baseline")
+    if path is None:
+        return None
+    try:
+        return read_records(config.invocation_params.dir / path)
+    except (ConfigurationError, RecordError) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _records(config: pytest.Config) -> Path:

@@ -1,0 +1,55 @@
+"""What a gated run leaves for the people and machines that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from smbtorture_py.report.badge import badge
+from smbtorture_py.report.github_actions import annotation_commands
+from smbtorture_py.report.pull_request import pull_request_markdown, saying
+from smbtorture_py.results.gate import Gate
+from smbtorture_py.results.located_yaml import ConfigurationError, Problem
+from smbtorture_py.results.records import RunRecords, read
+
+SUMMARY: Final = "gate.md"
+BADGE: Final = "badge.svg"
+IN_ACTIONS: Final = "GITHUB_ACTIONS"
+"""The variable that GitHub Actions sets to `true`."""
+JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file of the job summary there."""
+
+
+def read_records(path: Path) -> RunRecords:
+    """Read a records file, or the one in a folder; raises ConfigurationError and RecordError."""
+    path = path / "records.jsonl" if path.is_dir() else path
+    try:
+        return read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigurationError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
+
+
+def leave(gate: Gate, folder: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Write gate.md and badge.svg into `folder`; in a job of GitHub Actions, its summary and annotations
+    too.
+
+    Raises ConfigurationError where a file cannot be written.
+    """
+    text = pull_request_markdown(gate)
+    summary = environment.get(JOB_SUMMARY)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY).write_text(text, encoding="utf-8")
+        (folder / BADGE).write_text(badge(gate), encoding="utf-8")
+        if summary:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        where = error.filename or str(folder)
+        raise ConfigurationError([Problem(where, 0, "", f"cannot be written: {error.strerror}")]) from None
+    if environment.get(IN_ACTIONS) == "true":
+        for line in annotation_commands(gate):
+            say(line)
+    say(f"gate: {saying(gate)}")

@@ -1,0 +1,72 @@
+"""The commands that work on the records of runs, wherever those were made."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from smbtorture_py.gating import leave, read_records
+from smbtorture_py.plain_errors import plainly
+from smbtorture_py.results.comparison import Change, Difference, by_case, compare
+from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.gate import judge_run
+
+RECORDS_PATH: Final = click.Path(path_type=Path)
+
+
+@click.command("gate")
+@click.argument("records", type=RECORDS_PATH)
+@click.option("--baseline", type=RECORDS_PATH, metavar="RECORDS", help="What fails there too is known.")
+@click.option("--output", type=RECORDS_PATH, metavar="DIR", help="Where gate.md and badge.svg go.")
+@plainly
+def gate_command(records: Path, baseline: Path | None, output: Path | None) -> int:
+    """Say by the exit code whether the run in RECORDS may pass, and write why.
+
+    A run that was cut off is incomplete. In a job of GitHub Actions the summary and annotations are written
+    too.
+    """
+    gate = judge_run(read_records(records), None if baseline is None else read_records(baseline))
+    folder = output or (records if records.is_dir() else records.parent)
+    leave(gate, folder, os.environ, click.echo)
+    for line in by_case((one.key, str(one.stop)) for one in gate.findings):
+        click.echo(line)
+    return int(gate.code)
+
+
+@click.command("compare")
+@click.argument("before", type=RECORDS_PATH)
+@click.argument("after", type=RECORDS_PATH)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@plainly
+def compare_command(before: Path, after: Path, as_json: bool) -> int:
+    """Show what differs between two runs; exit with 1 where something fails newly or vanished."""
+    found = compare(read_records(before), read_records(after))
+    if as_json:
+        click.echo(json.dumps([_document(one) for one in found], indent=1))
+    else:
+        for change in Change:
+            lines = [one for one in found if one.change is change]
+            if lines:
+                click.echo(f"{change} ({len(lines)})")
+                for line in by_case((one.key, one.text) for one in lines):
+                    click.echo(f"  {line}")
+        if not found:
+            click.echo("no difference")
+    worse = {one.change for one in found} & {Change.NEWLY_FAILING, Change.VANISHED}
+    return int(ExitCode.REGRESSIONS if worse else ExitCode.FINE)
+
+
+def _document(one: Difference) -> dict[str, object]:
+    def side(result: object) -> object:
+        return None if result is None else {
+            name: getattr(result, name) for name in ("outcome", "behaviour", "actual", "requirement")
+        }  # fmt: skip
+
+    return {"case": one.key, "change": one.change, "before": side(one.before), "after": side(one.after)}
+
+
+RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (gate_command, compare_command)
