@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import Final
 
 
 class LeaseState(IntFlag):
@@ -13,6 +14,18 @@ class LeaseState(IntFlag):
     READ_CACHING = 0x01
     HANDLE_CACHING = 0x02
     WRITE_CACHING = 0x04
+
+    @property
+    def abbreviation(self) -> str:
+        """RWH, RH, ..., NONE: the abbreviated name of [MS-SMB2] 3.3.1.12."""
+        return "".join(letter for letter, bit in _LETTERS if self & bit) or "NONE"
+
+
+_LETTERS: Final = (
+    ("R", LeaseState.READ_CACHING),
+    ("W", LeaseState.WRITE_CACHING),
+    ("H", LeaseState.HANDLE_CACHING),
+)
 
 
 class LeaseFlags(IntFlag):
