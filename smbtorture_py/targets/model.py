@@ -24,6 +24,7 @@ TARGETS_FILE: Final = "targets.yaml"
 DEFAULT_PORT: Final = 445
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _MAX_PORT: Final = 65535
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 HOOK_TIMEOUT: Final = 30.0
@@ -167,11 +168,17 @@ class ReferenceTcpModel(ReferenceModel):
 
 
 class SambaModel(_Model):
-    """An installed smbd, started in a private directory on loopback addresses; needs root."""
+    """An smbd of this machine, started in a private directory on loopback addresses; needs root.
+
+    `$NAME` in `smbd`, `smbpasswd` and `root` stands for an environment variable.
+    """
 
     kind: Literal["samba"]
     smbd: str = "smbd"
-    smbpasswd: str = "smbpasswd"
+    smbpasswd: str = ""
+    """Without it, the one that belongs to `smbd`."""
+    root: str = ""
+    """The directory tree that another version's packages were unpacked into; empty for the system itself."""
     addresses: tuple[str, ...] = ("127.0.0.1", "127.0.0.2")
     settings: SambaSettings = SambaSettings()
     variants: SambaSettingsByName = Field(default_factory=dict)
@@ -427,6 +434,23 @@ def account(selected: Selected, key: str, user: UserModel, environment: Mapping[
         path = ["targets", selected.entry, key, "password_env"]
         raise ConfigurationError([selected.document.problem(path, text)])
     return Account(user.name, password, user.domain)
+
+
+def located(selected: Selected, model: SambaModel, environment: Mapping[str, str]) -> SambaModel:
+    """Return a Samba with the environment variables in its paths filled in; raises ConfigurationError where
+    one is not set.
+    """
+    problems: list[Problem] = []
+    paths = {"smbd": model.smbd, "smbpasswd": model.smbpasswd, "root": model.root}
+    for key, text in paths.items():
+        for name in _REFERENCE.findall(text):
+            if not environment.get(name):
+                unset = f"the environment variable {name} is not set"
+                problems.append(selected.document.problem(["targets", selected.entry, key], unset))
+        paths[key] = _REFERENCE.sub(lambda found: environment.get(found[1], ""), text)
+    if problems:
+        raise ConfigurationError(problems)
+    return model.model_copy(update=paths)
 
 
 def _dialable(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
-"""A private smbd: the installed Samba, in a directory of its own, on loopback addresses, gone when we are."""
+"""A private smbd: in a directory of its own, on loopback addresses, gone when we are."""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import socket
@@ -22,6 +21,7 @@ from smbtorture_py.targets.errors import TargetError, TargetUnreachable
 from smbtorture_py.targets.guarded import Guarded, GuardianFailed
 from smbtorture_py.targets.model import SambaModel, SambaSettings
 from smbtorture_py.targets.reference import capabilities_of
+from smbtorture_py.targets.samba_installation import SambaInstallation
 
 OUTPUT: Final = "smbd.out"
 LOG: Final = "log.smbd"
@@ -69,17 +69,16 @@ SETUP: Final = frozenset(
         Capability.DECLARED_INTERFACES,
     }
 )
-_IN_PRIVATE_NAMESPACE: Final = (
-    'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && shift && exec "$@"'
-)
 
 
 class PrivateSamba:
     """One smbd of our own; `start` returns the target, `stop` ends it and removes everything it left."""
 
     def __init__(self, name: str, model: SambaModel) -> None:
+        root = Path(model.root).absolute() if model.root else None
         self._name = name
         self._model = model
+        self._installation = SambaInstallation(name, model.smbd, model.smbpasswd, root)
         self._guarded: Guarded | None = None
         self._directory: Path | None = None
         self._addresses: tuple[Address, ...] = ()
@@ -90,7 +89,7 @@ class PrivateSamba:
         Raises TargetError where it cannot be set up (not installed, not root), TargetUnreachable where it
         does not come up.
         """
-        version = self._version()
+        version = self._installation.version()
         if os.geteuid() != 0:
             raise TargetError(f"target {self._name}: starting smbd needs root")
         directory = Path(tempfile.mkdtemp(prefix="smbtorture-py-samba-"))
@@ -173,20 +172,6 @@ class PrivateSamba:
         everything = SETUP if len(self._model.addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS}
         return capabilities_of(self._model.settings, everything)
 
-    def _version(self) -> str:
-        try:
-            found = subprocess.run(
-                [self._model.smbd, "--version"], capture_output=True, text=True, check=False
-            ).stdout
-        except OSError:
-            raise TargetError(
-                f"target {self._name}: {self._model.smbd} is not installed (package samba)"
-            ) from None
-        numbers = re.search(r"\d+(\.\d+)+\S*", found)
-        if numbers is None:
-            raise TargetError(f"target {self._name}: {self._model.smbd} --version says {found.strip()!r}")
-        return numbers[0]
-
     def _write(self, directory: Path, port: int) -> Path:
         """Write smb.conf and the private account files."""
         directory.chmod(0o755)
@@ -196,21 +181,22 @@ class PrivateSamba:
             (directory / share).mkdir()
             (directory / share).chmod(0o777)
         for file, line in (("passwd", "{0}:x:{1}:{1}::/:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
-            text = Path("/etc", file).read_text(encoding="utf-8")
+            text = self._installation.accounts(file)
             kept = [one for one in text.splitlines(keepends=True) if one.split(":")[0] not in USERS]
             added = [line.format(user, UNIX_ID + number) for number, user in enumerate(USERS)]
             (directory / file).write_text("".join([*kept, *added]), encoding="utf-8")
+        seen = self._installation.path_of(directory)
         settings = {
             "netbios name": "SMBTORTURE",
             "workgroup": "WORKGROUP",
             "server role": "standalone server",
-            "private dir": f"{directory}/private",
-            "state directory": f"{directory}/state",
-            "cache directory": f"{directory}/cache",
-            "lock directory": f"{directory}/lock",
-            "pid directory": f"{directory}/pid",
-            "ncalrpc dir": f"{directory}/ncalrpc",
-            "log file": f"{directory}/{LOG}",
+            "private dir": f"{seen}/private",
+            "state directory": f"{seen}/state",
+            "cache directory": f"{seen}/cache",
+            "lock directory": f"{seen}/lock",
+            "pid directory": f"{seen}/pid",
+            "ncalrpc dir": f"{seen}/ncalrpc",
+            "log file": f"{seen}/{LOG}",
             "log level": "1",
             "smb ports": str(port),
             "bind interfaces only": "yes",
@@ -234,7 +220,7 @@ class PrivateSamba:
         lines = ["[global]", *(f"    {key} = {value}" for key, value in settings.items())]
         for role, share in SHARES.items():
             options = {
-                "path": f"{directory}/{share}",
+                "path": f"{seen}/{share}",
                 "vfs objects": "streams_xattr",
                 "store dos attributes": "yes",
             }
@@ -244,14 +230,9 @@ class PrivateSamba:
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return configuration
 
-    def _private(self, directory: Path, *command: str) -> list[str]:
-        """Return a command line that runs `command` where the private accounts exist."""
-        return ["unshare", "--mount", "sh", "-c", _IN_PRIVATE_NAMESPACE, "sh", str(directory), *command]
-
     def _add(self, directory: Path, configuration: Path, user: Account) -> None:
-        command = self._private(
-            directory, self._model.smbpasswd, "-c", str(configuration), "-s", "-a", user.user
-        )
+        known = str(self._installation.path_of(directory) / configuration.name)
+        command = self._installation.add_command(directory, "-c", known, "-s", "-a", user.user)
         done = subprocess.run(
             command, input=f"{user.password}\n{user.password}\n", capture_output=True, text=True, check=False
         )
@@ -261,8 +242,8 @@ class PrivateSamba:
 
     def _guard(self, directory: Path, configuration: Path) -> Guarded:
         """Return a guardian that can start smbd."""
-        smbd = shutil.which(self._model.smbd) or self._model.smbd
-        command = self._private(directory, smbd, "-F", "--no-process-group", "-s", str(configuration))
+        known = str(self._installation.path_of(directory) / configuration.name)
+        command = self._installation.start_command(directory, "-F", "--no-process-group", "-s", known)
         try:
             return Guarded(
                 command=command,

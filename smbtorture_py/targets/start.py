@@ -24,6 +24,7 @@ from smbtorture_py.targets.model import (
     ReferenceTcpModel,
     Selected,
     account,
+    located,
     parse_address,
 )
 from smbtorture_py.targets.probe import Probe, probe
@@ -120,7 +121,7 @@ def start(selected: Selected, seed: int, environment: Mapping[str, str]) -> Star
         return Started(bench, lambda: None, declared=bench.target.capabilities)
     if isinstance(model, ExternalModel):
         return _start_external(selected, model, environment)
-    samba = PrivateSamba(selected.name, model)
+    samba = PrivateSamba(selected.name, located(selected, model, environment))
     target = replace(samba.start(), configuration=selected.configuration)
     try:
         return _examined(target, samba.stop, model.capabilities)

@@ -7,7 +7,7 @@ import pytest
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.net.core import Address
 from smbtorture_py.results.located_yaml import ConfigurationError
-from smbtorture_py.targets.model import find_targets_file, parse_address, select
+from smbtorture_py.targets.model import find_targets_file, located, parse_address, select
 from smbtorture_py.targets.start import external_target, start
 
 GOOD = """\
@@ -39,6 +39,16 @@ targets:
   four:
     kind: samba
     addresses: [192.0.2.1]
+"""
+VERSIONS = """\
+targets:
+  old:
+    kind: samba
+    root: $SAMBA_ROOT/4.13
+  build:
+    kind: samba
+    smbd: $BUILD/sbin/smbd
+    smbpasswd: $BUILD/bin/smbpasswd
 """
 
 
@@ -124,6 +134,19 @@ def test_an_external_target_and_its_passwords(write):
     assert "NAS_PASSWORD2" in str(caught.value)
 
 
+def test_paths_of_a_samba_may_name_environment_variables(write):
+    old, build = (select(name, write(VERSIONS)) for name in ("old", "build"))
+    assert located(old, old.model, {"SAMBA_ROOT": "/srv"}).root == "/srv/4.13"
+    own = located(build, build.model, {"BUILD": "/opt/samba"})
+    assert (own.smbd, own.smbpasswd, own.root) == ("/opt/samba/sbin/smbd", "/opt/samba/bin/smbpasswd", "")
+    with pytest.raises(ConfigurationError, match="variable BUILD is not set") as caught:
+        start(build, 1, {})
+    assert [(one.line, one.key) for one in caught.value.problems] == [
+        (7, "targets.build.smbd"),
+        (8, "targets.build.smbpasswd"),
+    ]
+
+
 def test_the_file_of_the_folder_wins(tmp_path, write):
     assert find_targets_file(tmp_path).parent != tmp_path
     own = write(GOOD)
@@ -132,4 +155,5 @@ def test_the_file_of_the_folder_wins(tmp_path, write):
 
 def test_the_shipped_file_is_fine():
     path = find_targets_file(Path("/"))
-    assert [select(name, path).entry for name in ("reference", "reference-tcp", "samba")]
+    names = ("reference", "reference-tcp", "samba", "samba-4.13", "samba-4.22", "samba-4.24")
+    assert [select(name, path).entry for name in names] == list(names)

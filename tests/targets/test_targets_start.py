@@ -86,6 +86,43 @@ def test_a_private_samba_and_nothing_left_of_it():
         probe(started)
 
 
+def test_roots_that_hold_no_samba(tmp_path):
+    with pytest.raises(TargetError, match=r"target old: .* is not a directory"):
+        PrivateSamba("old", SambaModel(kind="samba", root=str(tmp_path / "nowhere"))).start()
+    with pytest.raises(TargetError, match=r"target old: .*smbd --version says"):
+        PrivateSamba("old", SambaModel(kind="samba", root=str(tmp_path))).start()
+
+
+@needs_samba
+def test_a_samba_in_a_root():
+    samba = PrivateSamba("old", SambaModel(kind="samba", root="/"))
+    started = samba.start()
+    try:
+        folder = samba._directory
+        assert (folder / "share").is_dir()
+        assert f"{folder}" not in (folder / "smb.conf").read_text()
+        assert probe(started).logon == "SUCCESS"
+    finally:
+        samba.stop()
+    assert not folder.exists()
+    assert str(folder) not in Path("/proc/self/mounts").read_text()
+
+
+@needs_samba
+def test_a_samba_of_ones_own_build(tmp_path):
+    for folder, program in (("sbin", "smbd"), ("bin", "smbpasswd")):
+        (tmp_path / folder).mkdir()
+        script = tmp_path / folder / program
+        script.write_text(f'#!/bin/sh\ntouch {tmp_path}/{program}.ran\nexec {shutil.which(program)} "$@"\n')
+        script.chmod(0o755)
+    samba = PrivateSamba("mine", SambaModel(kind="samba", smbd=f"{tmp_path}/sbin/smbd"))
+    try:
+        assert probe(samba.start()).logon == "SUCCESS"
+    finally:
+        samba.stop()
+    assert {one.name for one in tmp_path.glob("*.ran")} == {"smbd.ran", "smbpasswd.ran"}
+
+
 @needs_samba
 def test_samba_goes_when_its_parent_is_killed(tmp_path):
     script = (
