@@ -83,7 +83,7 @@ def remove_session(
     end_session_requests(session, now)
     for open_ in list(session.open_table.values()):
         if preserved is not None and preserved(open_):
-            preserve_open(open_, now)
+            server.durable_opens.preserve(open_, now)
         else:
             close_open(server, open_, now)
     session.open_table.clear()
@@ -97,17 +97,6 @@ def remove_session(
     session.connection.preauth_session_table.pop(session.session_id, None)
     session.channel_list.clear()
     server.global_session_table.pop(session.session_id, None)
-
-
-def preserve_open(open_: Open, now: float) -> None:
-    """Part an open from its session and start its timers (3.3.7.1)."""
-    open_.session = None
-    open_.connection = None
-    open_.tree_connect = None
-    if open_.is_resilient:
-        open_.resilient_open_timeout = now + open_.resiliency_timeout
-    if open_.is_durable:
-        open_.durable_open_scavenger_timeout = now + open_.durable_open_timeout
 
 
 def _forget_client(connection: Connection) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.storage import Node, NodeInfo, NodeTimes, Path, Storage, StorageError
 from smbtorture_py.wire.codec import FileId
-from smbtorture_py.wire.create import CreateOptions, OplockLevel
+from smbtorture_py.wire.create import CreateAction, CreateOptions, OplockLevel
 from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.fscc.information_class import FileAttributes
 
 if TYPE_CHECKING:
+    from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.parts.file_table import OpenFile, OpenStream
@@ -115,7 +116,7 @@ class Open:
     is_durable: bool = False
     durable_open_timeout: float = 0.0
     durable_open_scavenger_timeout: float | None = None
-    durable_owner: str | None = None
+    durable_owner: Identity | None = None
     current_ea_index: int = 1
     current_quota_index: int = 1
     lock_count: int = 0
@@ -130,8 +131,8 @@ class Open:
     lease: Lease | None = None
     create_guid: bytes | None = None
     app_instance_id: bytes | None = None
-    application_instance_version_high: int = 0
-    application_instance_version_low: int = 0
+    application_instance_version: tuple[int, int] | None = None
+    """Open.ApplicationInstanceVersionHigh and -Low; None for empty."""
     is_persistent: bool = False
     channel_sequence: int = 0
     channel_generation: int = 0
@@ -139,6 +140,10 @@ class Open:
     outstanding_request_count: int = 0
     outstanding_pre_request_count: int = 0
     is_replay_eligible: bool = False
+    asked: tuple[int, int, int] = (0, 0, 0)
+    """CreateOptions, DesiredAccess and ShareAccess as they were received."""
+    create_action: CreateAction = CreateAction.OPENED
+    """What the CREATE was answered with, and a replay of it is."""
 
     break_level: OplockLevel = OplockLevel.NONE
     """The level a break under way asks for."""
@@ -246,6 +251,8 @@ def close_open(server: Server, open_: Open, now: float) -> None:
         return
     open_.is_closed = True
     server.global_open_table.pop(open_.durable_file_id, None)
+    server.create_guid_table.forget(open_)
+    server.durable_opens.forget(open_)
     stream, file = open_.stream, open_.file
     server.change_notifier.close(open_, now)
     stream.locks.release_open(open_, now)

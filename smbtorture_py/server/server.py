@@ -89,8 +89,12 @@ class Server:
         self.file_table = self.parts.file_table(self.parts.lock_table)
         self.oplock_scheduler = self.parts.oplock_scheduler(self)
         self.change_notifier = self.parts.change_notifier()
+        self.create_guid_table = self.parts.create_guid_table()
+        self.durable_opens = self.parts.durable_opens(self)
         self.blocked_channels = self.parts.blocked_channels()
-        self.deadline_sources: list[DeadlineSource] = [self.oplock_scheduler, self.blocked_channels]
+        self.deadline_sources: list[DeadlineSource] = [
+            self.oplock_scheduler, self.blocked_channels, self.durable_opens,
+        ]  # fmt: skip
         """Parts that have timers of their own."""
         self._next_global_id = 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server_peer import DIALECTS, NOW, Peer, make_server
+from server_peer import ALL_CAPABILITIES, DIALECTS, NOW, Peer, make_server
 
 from smbtorture_py.server.config import ShareConfig
 from smbtorture_py.server.server import Server
@@ -18,7 +18,9 @@ from smbtorture_py.wire.create import (
     ShareAccess,
 )
 from smbtorture_py.wire.filetime import to_filetime
+from smbtorture_py.wire.framing import Closed
 from smbtorture_py.wire.message import Message
+from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.read import ReadRequest, ReadResponse
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_connect import TreeConnectRequest
@@ -26,6 +28,7 @@ from smbtorture_py.wire.write import WriteRequest
 
 EVERY_SHARE = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 ALL = AccessMask(0x001F01FF)
+EVERYTHING = ALL_CAPABILITIES | Capabilities.PERSISTENT_HANDLES | Capabilities.LEASING
 
 
 def file_server(storage: Storage | None = None, policy: str = "specification", **share: object) -> Server:
@@ -36,10 +39,13 @@ def file_server(storage: Storage | None = None, policy: str = "specification", *
 class FilePeer(Peer):
     """A peer that is logged on and connected to the share."""
 
-    def __init__(self, server: Server, *, port: int = 50000, dialects=DIALECTS) -> None:
+    def __init__(
+        self, server: Server, *, port: int = 50000, dialects=DIALECTS, guid: bytes | None = None, **setup
+    ) -> None:
         super().__init__(server, port=port)
-        assert self.negotiate(dialects, guid=port.to_bytes(16, "little")).header.status == Status.SUCCESS
-        assert self.setup().header.status == Status.SUCCESS
+        guid = guid if guid is not None else port.to_bytes(16, "little")
+        assert self.negotiate(dialects, guid=guid, capabilities=EVERYTHING).header.status == Status.SUCCESS
+        assert self.setup(**setup).header.status == Status.SUCCESS
         answer = self.request(TreeConnectRequest(path="\\\\server\\files"))
         assert answer.header.status == Status.SUCCESS
         self.tree_id = answer.header.tree_id
@@ -54,6 +60,10 @@ class FilePeer(Peer):
         answer = self.call(create_request(name, **fields))
         assert answer.header.status == status, f"{Status(answer.header.status).name} for {name!r}"
         return answer.body
+
+    def lose(self, now: float = NOW) -> None:
+        """The network takes the connection away."""
+        self.connection.connection_lost(Closed.RESET, now)
 
     def close(self, file_id: FileId) -> None:
         assert self.call(CloseRequest(file_id=file_id)).header.status == Status.SUCCESS

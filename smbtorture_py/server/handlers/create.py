@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from smbtorture_py.server.handlers import (
+    create_app_instance,
     create_contexts,
     create_durable,
     create_execution,
@@ -12,12 +14,15 @@ from smbtorture_py.server.handlers import (
     create_replay,
 )
 from smbtorture_py.server.handlers.create_attempt import Attempt
+from smbtorture_py.server.handlers.create_completion import respond
 from smbtorture_py.server.path_name import parse
 from smbtorture_py.server.policies.create import IGNORED_OPTIONS
+from smbtorture_py.server.policies.reconnect import Reconnect
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.codec import HEADER_SIZE
-from smbtorture_py.wire.create import CreateRequest, OplockLevel
+from smbtorture_py.wire.create import CreateAction, CreateOptions, CreateRequest, OplockLevel
+from smbtorture_py.wire.create_contexts import CreateContext, DurableHandleRequest
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -47,28 +52,57 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         # Open Execution: "When opening a named pipe, if the ImpersonationLevel level is Delegate".
         status = policy.pipe_impersonation_status(body.impersonation_level)
         return Reply(policy.pipe_status(body.name) if status == Status.SUCCESS else status)
-    if create_contexts.reconnects(body.contexts):
-        return create_durable.reconnect(server, request, body, now)
+    known = [
+        one for one in body.contexts if server.policies.durable.knows_context(request.connection, one.name)
+    ]
+    if create_contexts.reconnects(known):
+        return _reconnect(server, request, body, known)
     try:
         path_name = parse(body.name, status_of_dots=policy.dots_status())
     except StorageError as error:
         return Reply(error.status)
     # Create Context Validation.
-    contexts = create_contexts.read(body.contexts)
+    contexts = create_contexts.read(known)
     if isinstance(contexts, Status):
         return Reply(contexts)
     attempt = Attempt(request, body, contexts, path_name, storage)
     for status in (
         create_contexts.refusal(contexts),
-        create_lease.validate(server, attempt),
         create_durable.combination_status(server, contexts),
+        create_lease.validate(server, attempt),
     ):
         if status != Status.SUCCESS:
             return Reply(status)
-    replayed = create_replay.answer(server, attempt, now)
+    # 3.3.5.9.13 comes before 3.3.5.9.10, and before the rule on disconnected persistent opens (erratum 22).
+    status = create_app_instance.take_over(server, attempt, now)
+    if status == Status.SUCCESS:
+        status = create_durable.unavailable_status(server, attempt)
+    if status != Status.SUCCESS:
+        return Reply(status)
+    replayed = create_replay.answer(server, attempt)
     if replayed is not None:
         return replayed
-    return _execute(server, attempt, now)
+    return create_replay.remember_pending(server, attempt, _execute(server, attempt, now))
+
+
+def _reconnect(
+    server: Server, request: Request, body: CreateRequest, known: Sequence[CreateContext]
+) -> Reply:
+    """Give an open that waits for its client back to it: from here on "Response Construction" (3.3.5.9.7,
+    .12)."""
+    contexts = create_contexts.read(known)
+    if isinstance(contexts, Status):
+        return Reply(contexts)
+    reconnect = Reconnect(request, body, contexts)
+    found = create_durable.find_reconnected(server, reconnect)
+    if isinstance(found, Status):
+        return Reply(found)
+    server.durable_opens.reclaim(found, request)
+    is_told = reconnect.version_2 is None and server.policies.reconnect.response_is_sent(found)
+    contexts.durable_request = DurableHandleRequest() if is_told else None
+    # 3.3.5.9.9
+    contexts.wants_disk_id = False
+    return respond(server, contexts, found, CreateAction.OPENED)
 
 
 def _execute(server: Server, attempt: Attempt, now: float) -> Outcome:
@@ -76,6 +110,8 @@ def _execute(server: Server, attempt: Attempt, now: float) -> Outcome:
     request, body, policy = attempt.request, attempt.body, server.policies.create
     tree_connect = request.require_tree()
     options = int(body.create_options)
+    if server.policies.durable.forces_write_through(request):
+        options |= CreateOptions.WRITE_THROUGH
     for status in (
         policy.fields_status(body.file_attributes, body.share_access, body.create_disposition),
         policy.options_status(options, body.create_disposition),

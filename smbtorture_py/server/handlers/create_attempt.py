@@ -31,3 +31,8 @@ class Attempt:
     create_options: int = 0
     oplock_level: OplockLevel = OplockLevel.NONE
     is_waiting: bool = False
+
+    @property
+    def asked(self) -> tuple[int, int, int]:
+        """CreateOptions, DesiredAccess and ShareAccess as they were received."""
+        return int(self.body.create_options), int(self.body.desired_access), int(self.body.share_access)

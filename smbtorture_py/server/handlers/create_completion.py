@@ -3,10 +3,10 @@ Acquisition", "Response Construction" ([MS-SMB2] 3.3.5.9)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.handlers import create_contexts, create_durable, create_lease
+from smbtorture_py.server.file_id import new_file_id
+from smbtorture_py.server.handlers import create_app_instance, create_contexts, create_durable, create_lease
 from smbtorture_py.server.open import LocalOpen, Open
 from smbtorture_py.server.request import Reply
 from smbtorture_py.wire.create import CreateAction, CreateOptions, CreateResponse, OplockLevel
@@ -22,8 +22,6 @@ _MODE_OPTIONS: Final = int(
     CreateOptions.WRITE_THROUGH | CreateOptions.SEQUENTIAL_ONLY | CreateOptions.NO_INTERMEDIATE_BUFFERING
 )
 """The options that FileModeInformation shows again ([MS-FSCC] 2.4.31)."""
-_FILE_ID_SIZE: Final = 8
-_INVALID_FILE_ID: Final = (1 << 64) - 1
 
 
 def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_access: int) -> Open:
@@ -31,8 +29,8 @@ def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_acces
     request, body = attempt.request, attempt.body
     session, tree_connect = request.require_session(), request.require_tree()
     open_ = Open(
-        file_id=new_id(server, session.open_table),
-        durable_file_id=new_id(server, server.global_open_table),
+        file_id=new_file_id(server.entropy, session.open_table),
+        durable_file_id=new_file_id(server.entropy, server.global_open_table),
         session=session,
         tree_connect=tree_connect,
         connection=request.connection,
@@ -49,6 +47,7 @@ def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_acces
         channel_sequence=server.policies.channel_sequence.at_create(request),
         delete_on_close=bool(attempt.create_options & CreateOptions.DELETE_ON_CLOSE),
         mode=attempt.create_options & _MODE_OPTIONS,
+        asked=attempt.asked,
     )
     stream.opens.append(open_)
     session.open_table[open_.file_id] = open_
@@ -63,20 +62,14 @@ def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_acces
         create_lease.acquire(server, attempt, open_)
     elif attempt.oplock_level is not OplockLevel.NONE:
         server.oplock_scheduler.acquire(open_, attempt.oplock_level)
+    create_app_instance.record(server, attempt, open_)
     create_durable.grant(server, attempt, open_)
     return open_
 
 
-def new_id(server: Server, table: Mapping[int, Open]) -> int:
-    """An unused half of a FileId; zero and all ones are never used (3.3.5.9)."""
-    while True:
-        number = int.from_bytes(server.entropy(_FILE_ID_SIZE), "little")
-        if number not in (0, _INVALID_FILE_ID) and number not in table:
-            return number
-
-
 def respond(server: Server, contexts: CreateContexts, open_: Open, action: CreateAction) -> Reply:
     """3.3.5.9 "Response Construction"."""
+    open_.create_action = action
     info = open_.query()
     answers = create_contexts.respond(server, contexts, open_, info)
     answers += create_lease.respond(contexts, open_)

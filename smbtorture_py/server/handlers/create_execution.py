@@ -172,6 +172,9 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     access = granted | (AccessMask.FILE_WRITE_DATA if overwrites else 0)
     if create_conflicts.must_wait(server, attempt, stream, access, overwrites=overwrites, now=now):
         return create_conflicts.wait(attempt, stream, lambda later: execute(server, attempt, later))
+    if not server.file_table.has(stream):
+        # A break that reached nobody has closed the only open (3.3.4.6), and the file may be gone with it.
+        return _open(server, attempt, now)
     if not stream_exists:
         stream.content = node.create_stream(stream_name)
     if overwrites:

@@ -9,6 +9,8 @@ from smbtorture_py.server.parts.blocked_channels import BlockedChannels
 from smbtorture_py.server.parts.change_notifier import ChangeNotifier
 from smbtorture_py.server.parts.channel_table import ChannelTable
 from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
+from smbtorture_py.server.parts.create_guid_table import CreateGuidTable
+from smbtorture_py.server.parts.durable_opens import DurableOpens
 from smbtorture_py.server.parts.file_table import FileTable
 from smbtorture_py.server.parts.interface_list import InterfaceList
 from smbtorture_py.server.parts.key_deriver import KeyDeriver
@@ -38,4 +40,6 @@ class Parts:
     """One per open stream."""
     oplock_scheduler: type[OplockScheduler] = OplockScheduler
     change_notifier: type[ChangeNotifier] = ChangeNotifier
+    create_guid_table: type[CreateGuidTable] = CreateGuidTable
+    durable_opens: type[DurableOpens] = DurableOpens
     blocked_channels: type[BlockedChannels] = BlockedChannels

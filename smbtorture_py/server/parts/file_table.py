@@ -83,6 +83,12 @@ class FileTable:
             known = file.streams[fold(name)] = OpenStream(file, name, content, self._lock_table())
         return known
 
+    def has(self, stream: OpenStream) -> bool:
+        """Tell whether this is the open stream of its name, and its file the open file."""
+        file = stream.file
+        is_known = self._files.get((file.storage, file.node.file_id)) is file
+        return is_known and file.streams.get(fold(stream.name)) is stream
+
     def remove(self, open_: Open) -> None:
         """Take an open out of its stream, and the stream and file with their last open."""
         stream = open_.local_open.stream

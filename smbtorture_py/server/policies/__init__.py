@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from smbtorture_py.server.policies.app_instance import AppInstancePolicy
 from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.channel_sequence import ChannelSequencePolicy
@@ -14,6 +15,7 @@ from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
 from smbtorture_py.server.policies.create import CreatePolicy
 from smbtorture_py.server.policies.credit import CreditPolicy
 from smbtorture_py.server.policies.directory import DirectoryPolicy
+from smbtorture_py.server.policies.durable import DurablePolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
@@ -23,6 +25,9 @@ from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.read_write import ReadWritePolicy
+from smbtorture_py.server.policies.reconnect import ReconnectPolicy
+from smbtorture_py.server.policies.replay import ReplayPolicy
+from smbtorture_py.server.policies.resiliency import ResiliencyPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.server.policies.tree import TreePolicy
@@ -48,6 +53,11 @@ class Policies:
     validate_negotiate: ValidateNegotiatePolicy = field(default_factory=ValidateNegotiatePolicy)
     connection_loss: ConnectionLossPolicy = field(default_factory=ConnectionLossPolicy)
     create: CreatePolicy = field(default_factory=CreatePolicy)
+    durable: DurablePolicy = field(default_factory=DurablePolicy)
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
+    replay: ReplayPolicy = field(default_factory=ReplayPolicy)
+    app_instance: AppInstancePolicy = field(default_factory=AppInstancePolicy)
+    resiliency: ResiliencyPolicy = field(default_factory=ResiliencyPolicy)
     oplock: OplockPolicy = field(default_factory=OplockPolicy)
     read_write: ReadWritePolicy = field(default_factory=ReadWritePolicy)
     lock: LockPolicy = field(default_factory=LockPolicy)

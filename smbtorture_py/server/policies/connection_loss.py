@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.open import OplockState
 from smbtorture_py.server.session import SessionState
 from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.lease import LeaseState
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -29,11 +30,11 @@ class ConnectionLossPolicy:
         """Whether an open is kept for a reconnect when its session ends with the connection."""
         if open_.is_resilient or open_.is_persistent:
             return True
-        return (
-            open_.is_durable
-            and open_.oplock_state is OplockState.HELD
-            and open_.oplock_level is OplockLevel.BATCH
-        )
+        if not open_.is_durable or open_.oplock_state is not OplockState.HELD:
+            return False
+        if open_.oplock_level is OplockLevel.LEASE:
+            return open_.lease is not None and LeaseState.HANDLE_CACHING in open_.lease.lease_state
+        return open_.oplock_level is OplockLevel.BATCH
 
     def open_survives_logoff(self, open_: Open) -> bool:
         """Whether an open is kept for a reconnect when its session logs off (3.3.5.6)."""
