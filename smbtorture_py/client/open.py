@@ -7,9 +7,10 @@ Every method sends one request and returns its `Exchange`; `options` say on whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Unpack
 
+from smbtorture_py.client.lock_sequence import OperationBuckets
 from smbtorture_py.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
 from smbtorture_py.wire.close import CloseFlags, CloseRequest
 from smbtorture_py.wire.codec import Body, Buffer, FileId
@@ -50,6 +51,8 @@ class Open:
     oplock_level: int = OplockLevel.NONE
     """Open.OplockLevel as granted; a break changes it when the caller acknowledges with
     `acknowledge_oplock_break`."""
+
+    operation_buckets: OperationBuckets = field(default_factory=OperationBuckets)
 
     def submit(self, body: Body, **options: Unpack[Options]) -> Exchange:
         """Send a request on this open's tree; see `Session.submit`."""

@@ -1,0 +1,137 @@
+"""Which of the server's addresses to connect to: the best pairs of a local and a remote address first.
+
+Ranks as Windows does ([MS-SMB2] 3.2.5.14.11 and its product note): RDMA before RSS before neither, then by
+speed; only pairs of the same kind and speed are used together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+from typing import Final
+
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import (
+    InterfaceCapability,
+    IpAddress,
+    NetworkInterfaceInfo,
+)
+
+
+class LinkKind(IntEnum):
+    """What both ends of a pair can do; the higher the better."""
+
+    PLAIN = 0
+    RSS = 1
+    RDMA = 2
+
+
+CONNECTIONS_PER_PAIR: Final = {LinkKind.PLAIN: 1, LinkKind.RSS: 4, LinkKind.RDMA: 2}
+"""How many connections Windows makes over one pair of each kind."""
+
+NO_INDEX: Final = 0
+"""The IfIndex of an entry that is not to be used."""
+
+
+@dataclass(slots=True, frozen=True)
+class AddressPair:
+    """One way to the server: `link_speed` in bits per second is that of the slower end."""
+
+    remote: IpAddress
+    if_index: int
+    """IfIndex of the server's interface: tells distinct interfaces."""
+    kind: LinkKind
+    link_speed: int
+    local: IpAddress | None = None
+    """Where to connect from; None lets the system choose."""
+
+
+def usable(interfaces: Sequence[NetworkInterfaceInfo]) -> list[NetworkInterfaceInfo]:
+    """Leave out entries without IfIndex or address, and link-local addresses beside others."""
+    found = [one for one in interfaces if one.if_index != NO_INDEX and one.address is not None]
+    routable = {one.if_index for one in found if one.address is not None and not one.address.is_link_local}
+    return [
+        one
+        for one in found
+        if one.address is not None and not (one.address.is_link_local and one.if_index in routable)
+    ]
+
+
+def address_pairs(
+    remote: Sequence[NetworkInterfaceInfo], local: Sequence[NetworkInterfaceInfo] = ()
+) -> list[AddressPair]:
+    """Return every pair that can be connected, best first.
+
+    `remote` is what the server answered, `local` the same about this machine; where that is unknown (empty),
+    a pair is as good as its remote end, but for RDMA, which needs hardware here. A pair that can do RDMA
+    stands for a second way over TCP as well.
+    """
+    pairs: list[AddressPair] = []
+    for there in usable(remote):
+        if there.address is None:
+            continue
+        if not local:
+            pairs.append(_pair(there.address, there, there, None))
+            continue
+        for here in usable(local):
+            same_family = here.address is not None and here.address.version == there.address.version
+            if here.address is None or not same_family:
+                continue
+            if here.address.is_link_local != there.address.is_link_local:
+                continue
+            pair = _pair(there.address, there, here, here.address)
+            if both_have(there, here, InterfaceCapability.RDMA_CAPABLE):
+                pairs.append(
+                    AddressPair(pair.remote, pair.if_index, LinkKind.RDMA, pair.link_speed, pair.local)
+                )
+            pairs.append(pair)
+    return sorted(pairs, key=_rank, reverse=True)
+
+
+def _pair(
+    address: IpAddress, there: NetworkInterfaceInfo, here: NetworkInterfaceInfo, local: IpAddress | None
+) -> AddressPair:
+    kind = LinkKind.RSS if both_have(there, here, InterfaceCapability.RSS_CAPABLE) else LinkKind.PLAIN
+    return AddressPair(address, there.if_index, kind, min(there.link_speed, here.link_speed), local)
+
+
+def both_have(
+    there: NetworkInterfaceInfo, here: NetworkInterfaceInfo, capability: InterfaceCapability
+) -> bool:
+    """Tell whether both ends have a capability."""
+    return bool(there.capability & here.capability & capability)
+
+
+def _rank(pair: AddressPair) -> tuple[int, int]:
+    return pair.kind, pair.link_speed
+
+
+def best(pairs: Sequence[AddressPair], out_of_order: Collection[AddressPair] = ()) -> list[AddressPair]:
+    """Return the pairs of the best kind and, of these, the highest speed, among those that work."""
+    working = sorted((pair for pair in pairs if pair not in out_of_order), key=_rank, reverse=True)
+    for _, group in groupby(working, key=_rank):
+        return list(group)
+    return []
+
+
+def distribute(pairs: Sequence[AddressPair], count: int | None = None) -> list[AddressPair]:
+    """Return the pair of each connection to make, spread evenly over local and remote interfaces.
+
+    `count` None: as many as Windows makes over pairs of their kind.
+    """
+    if not pairs:
+        return []
+    if count is None:
+        count = sum(CONNECTIONS_PER_PAIR[pair.kind] for pair in pairs)
+    uses: Counter[AddressPair] = Counter()
+    ends: defaultdict[int | IpAddress | None, int] = defaultdict(int)
+    chosen: list[AddressPair] = []
+    for _ in range(count):
+        pair = min(pairs, key=lambda one: (uses[one], ends[one.if_index] + ends[one.local], pairs.index(one)))
+        uses[pair] += 1
+        ends[pair.if_index] += 1
+        ends[pair.local] += 1
+        chosen.append(pair)
+    return chosen
