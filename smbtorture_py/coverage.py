@@ -17,6 +17,7 @@ from typing import Final
 
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.conformance.outside_checks import OutsideCheck, OutsideChecks, outside_checks
 from smbtorture_py.detection import detections, is_related, run_hermetically
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.server.defects import Defect
@@ -75,8 +76,10 @@ class Coverage:
         cases: Sequence[Case],
         defects: Sequence[Defect],
         proofs: Iterable[Proof],
+        outside: OutsideChecks | None = None,
     ) -> None:
         self.catalogue = catalogue
+        self.outside = outside_checks() if outside is None else outside
         self.cases = {case.id: case for case in cases}
         self.defects = {defect.id: defect for defect in defects}
         self.proofs: list[Proof] = []
@@ -102,6 +105,20 @@ class Coverage:
             for requirement in dict.fromkeys(case.requirements):
                 found.setdefault(requirement, []).append(case.id)
         return found
+
+    @cached_property
+    def answered_by(self) -> dict[str, list[str]]:
+        """Check of another suite -> the cases that answer it; only those that have one."""
+        found: dict[str, list[str]] = {}
+        for case in self.cases.values():
+            for check in dict.fromkeys(case.answers):
+                found.setdefault(check, []).append(case.id)
+        return found
+
+    @property
+    def unanswered(self) -> list[OutsideCheck]:
+        """The checks of other suites that no case answers, and nothing else does."""
+        return [one for one in self.outside if one.id not in self.answered_by and not one.otherwise]
 
     @property
     def proven_by(self) -> dict[str, list[Proof]]:
@@ -168,6 +185,9 @@ def document(coverage: Coverage) -> dict[str, object]:
         "unproven_cases": coverage.unproven_cases,
         "unnoticed_defects": coverage.unnoticed_defects,
         "stale_proofs": [asdict(proof) for proof in coverage.stale],
+        "outside_checks": [
+            {**asdict(one), "cases": coverage.answered_by.get(one.id, [])} for one in coverage.outside
+        ],
     }
 
 
@@ -180,17 +200,21 @@ def _counts(coverage: Coverage) -> dict[str, int]:
         "cases_proven": len(coverage.cases) - len(coverage.unproven_cases),
         "defects": len(coverage.defects),
         "defects_noticed": len(coverage.defects) - len(coverage.unnoticed_defects),
+        "outside_checks": len(coverage.outside),
+        "outside_checks_answered": len(coverage.outside) - len(coverage.unanswered),
     }
 
 
 def headlines(coverage: Coverage) -> list[str]:
-    """Return the three lines that say it all."""
+    """Return the lines that say it all."""
     counts = _counts(coverage)
     return [
         f"{counts['requirements']} requirements in the catalogue, "
         f"{counts['requirements_with_cases']} have cases, {counts['requirements_covered']} are covered",
         f"{counts['cases']} cases, {counts['cases_proven']} are made to fail by a defect",
         f"{counts['defects']} defects, {counts['defects_noticed']} are noticed for what they break",
+        f"{counts['outside_checks']} checks and holes of other suites, "
+        f"{counts['outside_checks_answered']} are answered",
     ]
 
 
@@ -256,7 +280,27 @@ def markdown(coverage: Coverage) -> str:
         without = [one.id for one in requirements if one.id not in cited]
         if without:
             lines += [""] * bool(rows) + [f"Without a case: {', '.join(without)}."]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_answers(coverage)]) + "\n"
+
+
+def _answers(coverage: Coverage) -> list[str]:
+    """Return the tables of what other suites check or leave out, and the cases that answer it."""
+    lines = [
+        "",
+        "## Other suites",
+        "",
+        "What Samba's smbtorture and Microsoft's test suites check, as far as it concerns these areas,",
+        "and what they leave out (the holes), each with the cases that answer it. Several tests of",
+        "theirs can be one case here, where only a parameter or the behaviour of a product differs.",
+    ]
+    group = ""
+    for one in coverage.outside:
+        if one.group != group:
+            group = one.group
+            lines += ["", f"### {group}", "", "| check | what it is about | answered by |", "|---|---|---|"]
+        cases = ", ".join(f"`{case}`" for case in coverage.answered_by.get(one.id, []))
+        lines.append(f"| {one.id} | {one.sentence} | {cases or one.otherwise or '**nothing**'} |")
+    return lines
 
 
 def _levels(coverage: Coverage, case: str) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.needs import AES_GMAC, BY_CIPHER, BY_DIALECT, SIGNING_CAPABILITIES, Need
+from smbtorture_py.conformance.outside_checks import outside_checks
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.negotiate import Dialect
 
 CASE_ID: Final = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
@@ -59,6 +61,8 @@ class Case:
     disturbs: Disturbance | None
     slow: bool
     variants: tuple[Variant, ...]
+    answers: tuple[str, ...] = ()
+    """Ids of checks of other suites, or of what those leave out."""
 
     @property
     def sentence(self) -> str:
@@ -103,13 +107,14 @@ def case(
     disturbs: Disturbance | None = None,
     slow: bool = False,
     variants: Variants = (),
+    answers: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Declare a function `test_*(lab, ...)` to be a case; its docstring is one plain sentence.
 
     `requirements` are ids of the catalogue, the first is the one that checks judge by unless they name
     another. Parameters of a variant are passed to the function where it has an argument of that name;
     `dialect`, `cipher` and `signing_algorithm` also become what `lab.connect()` offers, and add the matching
-    need.
+    need. `answers` are the checks of other suites that this case makes as well.
     """
 
     def declare(function: Function) -> Function:
@@ -121,6 +126,7 @@ def case(
             disturbs=disturbs,
             slow=slow,
             variants=_variants(variants),
+            answers=tuple(answers),
         )
         setattr(function, _ATTRIBUTE, declared)
         return function
@@ -135,7 +141,9 @@ def case_of(function: object) -> Case | None:
 
 
 def value_name(value: object) -> str:
-    """Return how a parameter's value reads in a variant id: `3.1.1`, `AES_128_GCM`, `True`, `first`."""
+    """Return how a parameter's value reads in a variant id: `3.1.1`, `AES_128_GCM`, `RWH`, `True`."""
+    if isinstance(value, LeaseState):
+        return value.abbreviation
     if isinstance(value, Enum):
         if isinstance(value, int) and type(value).__name__ == "Dialect" and int(value) in _DIALECT_NAMES:
             return _DIALECT_NAMES[int(value)]
@@ -196,6 +204,11 @@ def problems(cases: Iterable[Case], catalogue: Catalogue) -> list[str]:
             f"{where}: requirement {requirement} is not in the catalogue"
             for requirement in one.requirements
             if requirement not in catalogue
+        )
+        found.extend(
+            f"{where}: answers {check}, which is no known check of another suite"
+            for check in one.answers
+            if check not in outside_checks()
         )
         arguments = list(inspect.signature(one.function).parameters)
         if arguments[:1] != ["lab"]:
