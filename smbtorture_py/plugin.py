@@ -21,8 +21,8 @@ from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.own_catalogue import catalogue_files, catalogue_with
-from smbtorture_py.gating import leave, read_records
 from smbtorture_py.net.entropy import fresh_seed
+from smbtorture_py.record_files import leave, read_records
 from smbtorture_py.report.terminal import print_summary
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.gate import Gate, judge_run

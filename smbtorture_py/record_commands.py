@@ -9,8 +9,12 @@ from typing import Final
 
 import click
 
-from smbtorture_py.gating import leave, read_records
+from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.plain_errors import plainly
+from smbtorture_py.record_files import leave, read_records, transcript_beside, write_text
+from smbtorture_py.report.compatibility.disagreements import disagreements_markdown
+from smbtorture_py.report.compatibility.matrix import Rule, build
+from smbtorture_py.report.compatibility.page import compatibility_page
 from smbtorture_py.results.comparison import Change, Difference, by_case, compare
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.gate import judge_run
@@ -69,4 +73,53 @@ def _document(one: Difference) -> dict[str, object]:
     return {"case": one.key, "change": one.change, "before": side(one.before), "after": side(one.after)}
 
 
-RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (gate_command, compare_command)
+@click.command("report")
+@click.argument("records", nargs=-1, required=True, type=RECORDS_PATH)
+@click.option("--output", type=RECORDS_PATH, default=Path("report.html"), show_default=True, metavar="FILE")
+@click.option(
+    "--previous", multiple=True, type=RECORDS_PATH, metavar="RECORDS",
+    help="An earlier run of the same target: what changed since is marked.",
+)  # fmt: skip
+@click.option("--title", default="SMB compatibility", show_default=True)
+@click.option(
+    "--disagreements",
+    type=RECORDS_PATH,
+    metavar="FILE",
+    help="Also write where servers disagree: Markdown.",
+)
+@plainly
+def report_command(
+    records: tuple[Path, ...],
+    output: Path,
+    previous: tuple[Path, ...],
+    title: str,
+    disagreements: Path | None,
+) -> None:
+    """Make one HTML file of the runs in RECORDS: which behaviours hold on which server.
+
+    The file needs nothing else and no network; what is red has its traffic in it.
+    """
+    runs = [read_records(path) for path in records]
+    folders = {
+        id(run): path if path.is_dir() else path.parent for run, path in zip(runs, records, strict=True)
+    }
+    matrix = build(
+        runs,
+        previous=[read_records(path) for path in previous],
+        rules=_rules(),
+        evidence=lambda run, result: transcript_beside(folders[id(run)], result),
+    )
+    write_text(output, compatibility_page(matrix, title))
+    click.echo(f"report: {output}")
+    if disagreements is not None:
+        write_text(disagreements, disagreements_markdown(matrix))
+        click.echo(f"disagreements: {disagreements}")
+
+
+def _rules() -> dict[str, Rule]:
+    return {
+        one.id: Rule(one.section, one.level, one.condition, one.outcome, one.deviations) for one in shipped()
+    }
+
+
+RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (gate_command, compare_command, report_command)

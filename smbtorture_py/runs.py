@@ -19,6 +19,7 @@ from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.own_catalogue import catalogue_with
 from smbtorture_py.conformance.runner import CaseResult, run_case
+from smbtorture_py.conformance.target import Target
 from smbtorture_py.evidence.bundle import write_evidence
 from smbtorture_py.report.junit import write_junit
 from smbtorture_py.report.summary import write_summary
@@ -44,6 +45,7 @@ from smbtorture_py.results.records import (
 from smbtorture_py.results.store import RecordWriter
 from smbtorture_py.results.verdict import NEUTRAL, exit_code, judge
 from smbtorture_py.targets.bench import Bench, Handover, bench_from
+from smbtorture_py.targets.probe import Probe
 from smbtorture_py.targets.start import RETURN_TIMEOUT, Started, answers
 from smbtorture_py.wall_clock import OutOfTime, at_most
 
@@ -51,6 +53,8 @@ RECORDS: Final = "records.jsonl"
 PERMISSION: Final = "permission to disturb others"
 CASE_LIMIT: Final = 300.0
 SLOW_FACTOR: Final = 4
+_KIBIBYTE: Final = 1024
+_GIGABIT: Final = 1_000_000_000
 """How much longer a slow case may take."""
 
 
@@ -288,6 +292,7 @@ class Ledger:
             capabilities=tuple(sorted(target.capabilities)),
             declared=tuple(sorted(self.started.declared)),
             shown=tuple(sorted(shown)),
+            facts=_facts(target, self.started.probe),
             selection=self.options.selection,
             platform=f"Python {platform.python_version()} on {platform.system()} {platform.release()}",
         )
@@ -373,6 +378,22 @@ class Ledger:
         write_junit(records, self.options.folder / "junit.xml")
         write_summary(records, self.options.folder / "summary.md")
         return records
+
+
+def _facts(target: Target, probe: Probe | None) -> dict[str, str]:
+    """Return what is known of a target in words."""
+    found = {} if target.channel_limit is None else {"channel limit": str(target.channel_limit)}
+    if probe is not None:
+        interfaces = probe.interfaces
+        speeds = sorted({f"{int(str(one['link_speed'])) / _GIGABIT:g} Gbit/s" for one in interfaces})
+        found["interfaces"] = f"{len(interfaces)} ({', '.join(speeds)})" if interfaces else "none"
+        for name, size in (
+            ("largest read", probe.max_read_size),
+            ("largest write", probe.max_write_size),
+            ("largest transaction", probe.max_transact_size),
+        ):
+            found[name] = f"{size // _KIBIBYTE} KiB"
+    return found
 
 
 def check_expectations(

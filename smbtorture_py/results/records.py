@@ -32,7 +32,7 @@ class RunRecord:
     """What was run against what. `started` is ISO 8601 in UTC.
 
     `capabilities` is what cases could rely on; `declared` what the target's entry claims (empty: nothing),
-    `shown` what a probe found.
+    `shown` what a probe found, `facts` what else is known of it in words: its interfaces, limits and sizes.
     """
 
     run_id: str
@@ -47,6 +47,7 @@ class RunRecord:
     capabilities: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
     selection: str = ""
     platform: str = ""
     format: int = FORMAT

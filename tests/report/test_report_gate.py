@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from smbtorture_py.cli import main
-from smbtorture_py.gating import leave
+from smbtorture_py.record_files import leave
 from smbtorture_py.report.badge import badge
 from smbtorture_py.report.github_actions import MOST, annotation_commands
 from smbtorture_py.report.pull_request import SHOWN, pull_request_markdown

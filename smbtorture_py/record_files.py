@@ -1,4 +1,4 @@
-"""What a gated run leaves for the people and machines that wait for it."""
+"""Files around records: read, with what lies beside them, and written for whoever waits for a gated run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from smbtorture_py.evidence.bundle import TRANSCRIPT
 from smbtorture_py.report.badge import badge
 from smbtorture_py.report.github_actions import annotation_commands
 from smbtorture_py.report.pull_request import pull_request_markdown, saying
 from smbtorture_py.results.gate import Gate
 from smbtorture_py.results.located_yaml import ConfigurationError, Problem
-from smbtorture_py.results.records import RunRecords, read
+from smbtorture_py.results.records import ResultRecord, RunRecords, read
 
+MOST_OF_A_TRANSCRIPT: Final = 24_000
+"""Characters of a transcript that a report takes in."""
 SUMMARY: Final = "gate.md"
 BADGE: Final = "badge.svg"
 IN_ACTIONS: Final = "GITHUB_ACTIONS"
@@ -29,6 +32,31 @@ def read_records(path: Path) -> RunRecords:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigurationError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
+
+
+def transcript_beside(folder: Path, result: ResultRecord) -> str:
+    """Return the transcript of a result whose evidence is in `folder`, cut where it is long; empty where it
+    is not there.
+    """
+    path = folder / result.evidence / TRANSCRIPT
+    if not result.evidence or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(MOST_OF_A_TRANSCRIPT + 1)
+    if len(text) > MOST_OF_A_TRANSCRIPT:
+        return f"{text[:MOST_OF_A_TRANSCRIPT]}\n... (cut; all of it is in {result.evidence})"
+    return text
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, with its folder; raises ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            [Problem(str(path), 0, "", f"cannot be written: {error.strerror}")]
+        ) from None
 
 
 def leave(gate: Gate, folder: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
