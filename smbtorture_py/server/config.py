@@ -95,10 +95,11 @@ class ServerConfig:
     )  # fmt: skip
     multichannel: bool = True
     """IsMultiChannelCapable."""
-    leasing: bool = False
-    """LEASING is advertised; like the next two off while the server does not grant what it promises."""
-    directory_leasing: bool = False
+    leasing: bool = True
+    """Leases are granted, and LEASING is advertised."""
+    directory_leasing: bool = True
     persistent_handles: bool = False
+    """Off while the server does not keep what it would promise."""
     interfaces: list[NetworkInterface] = field(default_factory=list)
     max_sessions_per_connection: int = 1024
     max_channels: int = 32

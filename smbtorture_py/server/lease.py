@@ -44,6 +44,8 @@ class Lease:
     """1 or 2."""
     lease_state: LeaseState = LeaseState.NONE
     break_to_lease_state: LeaseState = LeaseState.NONE
+    required_state: LeaseState = LeaseState.NONE
+    """What operations leave of it that came while it was breaking; the client hears of that afterwards."""
     lease_break_timeout: float | None = None
     """When a break counts as acknowledged, Unix seconds."""
     lease_opens: list[Open] = field(default_factory=list)

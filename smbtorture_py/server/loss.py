@@ -28,8 +28,8 @@ def handle_loss_of_connection(connection: Connection, now: float) -> None:
                 session.connection = policies.connection_loss.successor(session).connection
         else:
             remove_session(server, session, now, preserved=policies.connection_loss.open_is_preserved)
-    # A break that did not get through on this connection goes out on another one (3.3.4.6).
-    server.oplock_scheduler.connection_failed(connection, now)
+    # A break that did not get through on this connection goes out on another one (3.3.4.6, 3.3.4.7).
+    server.break_delivery.connection_failed(connection, now)
     connection.session_table.clear()
     connection.preauth_session_table.clear()
     connection.request_list.clear()

@@ -259,6 +259,7 @@ def close_open(server: Server, open_: Open, now: float) -> None:
     if open_.create_options & CreateOptions.DELETE_ON_CLOSE and open_.delete_on_close:
         _mark_delete_pending(open_)
     server.file_table.remove(open_)
+    server.lease_tables.leave(open_)
     try:
         _delete_if_last(server, open_, now)
     finally:
@@ -266,12 +267,9 @@ def close_open(server: Server, open_: Open, now: float) -> None:
             open_.session.open_table.pop(open_.file_id, None)
         if open_.tree_connect is not None:
             open_.tree_connect.open_count -= 1
-        waiters = list(stream.waiters)
-        stream.waiters.clear()
         server.file_table.forget_if_unused(file)
         open_.oplock_level, open_.oplock_state = OplockLevel.NONE, OplockState.NONE
-        for resume in waiters:
-            resume(now)
+        stream.resume_waiters(now)
 
 
 def _mark_delete_pending(open_: Open) -> None:

@@ -32,19 +32,13 @@ class Client:
 
 
 class DeadlineSource(Protocol):
-    """A part with timers, which also hears how transports fare."""
+    """A part with timers."""
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do next; None for never."""
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-
-    def transport_progressed(self, connection: Connection, now: float) -> None:
-        """A client's transport acknowledged something."""
-
-    def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
-        """A client's transport has acknowledged nothing outstanding since `since`."""
 
 
 class Server:
@@ -87,14 +81,20 @@ class Server:
             IPC_SHARE.casefold(), Share(ShareConfig(name=IPC_SHARE, share_type=ShareType.PIPE))
         )
         self.file_table = self.parts.file_table(self.parts.lock_table)
+        self.break_delivery = self.parts.break_delivery(self)
+        self.break_check = self.parts.break_check(self)
         self.oplock_scheduler = self.parts.oplock_scheduler(self)
+        self.lease_tables = self.parts.lease_tables(self)
         self.change_notifier = self.parts.change_notifier()
         self.create_guid_table = self.parts.create_guid_table()
         self.durable_opens = self.parts.durable_opens(self)
         self.blocked_channels = self.parts.blocked_channels()
         self.deadline_sources: list[DeadlineSource] = [
-            self.oplock_scheduler, self.blocked_channels, self.durable_opens,
-        ]  # fmt: skip
+            self.oplock_scheduler,
+            self.lease_tables,
+            self.blocked_channels,
+            self.durable_opens,
+        ]
         """Parts that have timers of their own."""
         self._next_global_id = 1
 

@@ -40,11 +40,9 @@ def run_due(server: Server, now: float) -> None:
 
 def transport_progressed(server: Server, connection: Connection, now: float) -> None:
     """Tell the parts that care that a client's transport acknowledged something."""
-    for source in list(server.deadline_sources):
-        source.transport_progressed(connection, now)
+    server.break_delivery.transport_progressed(connection, now)
 
 
 def transport_stuck(server: Server, connection: Connection, since: float, now: float) -> None:
     """Tell the parts that care that nothing outstanding was acknowledged since `since`."""
-    for source in list(server.deadline_sources):
-        source.transport_stuck(connection, since, now)
+    server.break_delivery.transport_stuck(connection, since, now)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from smbtorture_py.wire.create import OplockLevel
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.handlers.break_wait import BreakWait
     from smbtorture_py.server.handlers.create_contexts import CreateContexts
     from smbtorture_py.server.path_name import PathName
     from smbtorture_py.server.request import Request
@@ -30,7 +31,8 @@ class Attempt:
     share_access: int = 0
     create_options: int = 0
     oplock_level: OplockLevel = OplockLevel.NONE
-    is_waiting: bool = False
+    break_wait: BreakWait | None = None
+    """Since it has had to wait."""
 
     @property
     def asked(self) -> tuple[int, int, int]:

@@ -72,7 +72,7 @@ def respond(server: Server, contexts: CreateContexts, open_: Open, action: Creat
     open_.create_action = action
     info = open_.query()
     answers = create_contexts.respond(server, contexts, open_, info)
-    answers += create_lease.respond(contexts, open_)
+    answers += create_lease.respond(server, contexts, open_)
     answers += create_durable.respond(contexts, open_)
     return Reply(
         Status.SUCCESS,

@@ -178,7 +178,6 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
     if not stream_exists:
         stream.content = node.create_stream(stream_name)
     if overwrites:
-        server.oplock_scheduler.break_level_ii(stream, now)
         _overwrite(attempt, stream, now)
     open_ = initialize(server, attempt, stream, local_access)
     if not stream_exists:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.open import Open
 from smbtorture_py.server.parts.lock_table import WaitingLock
 from smbtorture_py.server.request import Outcome, Reply, Request
@@ -76,8 +77,9 @@ def _lock(server: Server, request: Request, open_: Open, body: LockRequest, now:
         status = policy.range_status(element)
         if status != Status.SUCCESS:
             return Reply(status)
-        # What others have cached under level II does not know of the lock.
-        server.oplock_scheduler.break_level_ii(open_.stream, now)
+        # What others have cached does not know of the lock.
+        if server.policies.lease.lock_ends_caching(open_.stream, element.offset):
+            server.break_check.check_open(open_, Operation.LOCK, now)
         exclusive = bool(element.flags & LockFlags.EXCLUSIVE_LOCK)
         if locks.lock(open_, element.offset, element.length, exclusive=exclusive):
             taken.append(element)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from smbtorture_py.server.handlers import lease_break
 from smbtorture_py.server.open import OplockState
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.create import OplockLevel
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
-    """Take an acknowledgment of an oplock break; leases are not granted, so none of them can be breaking."""
+    """Take an acknowledgment of an oplock break, or of a lease break: StructureSize tells (3.3.5.22)."""
     if isinstance(request.body, LeaseBreakAcknowledgment):
         # 2.0.2 has no leases: there it is an oplock acknowledgment of the wrong size (3.3.5.22, 3.3.5.2.6).
         if request.connection.dialect == Dialect.SMB_2_0_2:
             return Reply(Status.INVALID_PARAMETER)
-        # 3.3.5.22.2: no lease with this key is found.
-        return Reply(Status.OBJECT_NAME_NOT_FOUND)
+        return lease_break.handle(server, request, request.body)
     body = cast(OplockBreakAcknowledgment, request.body)
     policy, scheduler = server.policies.oplock, server.oplock_scheduler
     # 3.3.5.22.1
@@ -46,6 +46,6 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     level = policy.level_of_acknowledgment(open_, OplockLevel(body.oplock_level))
     reply = Reply(Status.SUCCESS, OplockBreakResponse(oplock_level=level, file_id=open_.wire_file_id))
     # The acknowledgment is answered before what waited for it.
-    reply.after = lambda later: scheduler.resume_waiters(open_, later)
+    reply.after = open_.stream.resume_waiters
     scheduler.settle(open_, level)
     return reply

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.handlers import security
 from smbtorture_py.server.handlers.create_execution import STORED_ATTRIBUTES
 from smbtorture_py.server.open import Open, touch_directory
@@ -204,7 +205,7 @@ def _set_size(change: Change, size: int) -> None:
     content = open_.stream.content
     if content is None or size < 0:
         raise StorageError(Status.INVALID_PARAMETER)
-    change.server.oplock_scheduler.break_level_ii(open_.stream, change.now)
+    change.server.break_check.check_open(open_, Operation.SET_SIZE, change.now)
     if size != content.size:
         content.truncate(size)
         change.server.change_notifier.modified(open_, CompletionFilter.SIZE, change.now)
@@ -225,7 +226,7 @@ def _set_allocation(change: Change) -> None:
     if size < content.size:
         _set_size(change, size)
         return
-    change.server.oplock_scheduler.break_level_ii(change.open.stream, change.now)
+    change.server.break_check.check_open(change.open, Operation.SET_SIZE, change.now)
     content.allocate(size)
 
 

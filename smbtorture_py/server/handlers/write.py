@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.change_notify import CompletionFilter
@@ -52,7 +53,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     ):
         return Reply(policy.lock_conflict_status())
     if body.length:
-        server.oplock_scheduler.break_level_ii(open_.stream, now)
+        server.break_check.check_open(open_, Operation.WRITE, now)
         try:
             grows = body.offset + body.length > size
             content.write(body.offset, body.data)

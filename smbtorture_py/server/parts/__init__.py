@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from smbtorture_py.server.parts.authenticator import Authenticator
 from smbtorture_py.server.parts.blocked_channels import BlockedChannels
+from smbtorture_py.server.parts.break_check import BreakCheck
+from smbtorture_py.server.parts.break_delivery import BreakDelivery
 from smbtorture_py.server.parts.change_notifier import ChangeNotifier
 from smbtorture_py.server.parts.channel_table import ChannelTable
 from smbtorture_py.server.parts.command_sequence_window import CommandSequenceWindow
@@ -14,6 +16,7 @@ from smbtorture_py.server.parts.durable_opens import DurableOpens
 from smbtorture_py.server.parts.file_table import FileTable
 from smbtorture_py.server.parts.interface_list import InterfaceList
 from smbtorture_py.server.parts.key_deriver import KeyDeriver
+from smbtorture_py.server.parts.lease_tables import LeaseTables
 from smbtorture_py.server.parts.lock_table import LockTable
 from smbtorture_py.server.parts.message_encryptor import MessageEncryptor
 from smbtorture_py.server.parts.oplock_scheduler import OplockScheduler
@@ -38,6 +41,9 @@ class Parts:
     file_table: type[FileTable] = FileTable
     lock_table: type[LockTable] = LockTable
     """One per open stream."""
+    break_check: type[BreakCheck] = BreakCheck
+    break_delivery: type[BreakDelivery] = BreakDelivery
+    lease_tables: type[LeaseTables] = LeaseTables
     oplock_scheduler: type[OplockScheduler] = OplockScheduler
     change_notifier: type[ChangeNotifier] = ChangeNotifier
     create_guid_table: type[CreateGuidTable] = CreateGuidTable

@@ -37,12 +37,6 @@ class BlockedChannels:
             self._due[connection] = now + REPORT_INTERVAL
             connection.stuck(self._since[connection], now)
 
-    def transport_progressed(self, connection: Connection, now: float) -> None:
-        """Nothing: this part hides progress."""
-
-    def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
-        """Nothing: this part is what reports it."""
-
     def _forget_closed(self) -> None:
         for connection in [connection for connection in self._since if not connection.is_open]:
             del self._since[connection], self._due[connection]

@@ -10,6 +10,7 @@ from smbtorture_py.server.parts.lock_table import LockTable
 from smbtorture_py.server.storage import Node, Path, Storage, Stream, fold
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
 
 
@@ -27,12 +28,23 @@ class OpenStream:
     delete_pending: bool = False
     """Of a named stream; a whole file's is `OpenFile.delete_pending`."""
     waiters: list[Callable[[float], None]] = field(default_factory=list)
-    """Resumed, all of them, whenever an oplock break of this stream ends."""
+    """Resumed, all of them, whenever a break of an oplock or lease of this stream ends."""
 
     @property
     def is_delete_pending(self) -> bool:
         """Whether this stream, or the whole file, goes once it is closed."""
         return self.delete_pending or self.file.delete_pending
+
+    def leases(self) -> list[Lease]:
+        """The leases of its opens, each once, by the first open of each."""
+        return list(dict.fromkeys(open_.lease for open_ in self.opens if open_.lease is not None))
+
+    def resume_waiters(self, now: float) -> None:
+        """Let every request that waits for a break of this stream try again."""
+        waiters = list(self.waiters)
+        self.waiters.clear()
+        for resume in waiters:
+            resume(now)
 
 
 @dataclass(slots=True, eq=False)

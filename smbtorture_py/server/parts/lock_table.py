@@ -51,9 +51,9 @@ class LockTable:
         self._locks: list[ByteRangeLock] = []
         self._waiting: list[WaitingLock] = []
 
-    def is_empty(self) -> bool:
-        """Tell whether no lock is held."""
-        return not self._locks
+    def begin_before(self, offset: int) -> bool:
+        """Tell whether a lock that is held begins before an offset."""
+        return any(lock.offset < offset for lock in self._locks)
 
     def conflicts(self, open_: Open, offset: int, length: int, *, exclusive: bool) -> bool:
         """Tell whether a lock cannot be granted now.

@@ -20,6 +20,7 @@ from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.ioctl import InterfacePolicy, IoctlPolicy, ValidateNegotiatePolicy
+from smbtorture_py.server.policies.lease import LeasePolicy
 from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
@@ -59,6 +60,7 @@ class Policies:
     app_instance: AppInstancePolicy = field(default_factory=AppInstancePolicy)
     resiliency: ResiliencyPolicy = field(default_factory=ResiliencyPolicy)
     oplock: OplockPolicy = field(default_factory=OplockPolicy)
+    lease: LeasePolicy = field(default_factory=LeasePolicy)
     read_write: ReadWritePolicy = field(default_factory=ReadWritePolicy)
     lock: LockPolicy = field(default_factory=LockPolicy)
     information: InformationPolicy = field(default_factory=InformationPolicy)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
+    from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.server.request import Request
 
 BREAK_TIMEOUT: Final = 35.0
@@ -44,9 +48,36 @@ class OplockPolicy:
         (3.3.4.6)."""
         return PERSISTENT_BREAK_TIMEOUT if open_.is_persistent else BREAK_TIMEOUT
 
-    def level_after_break(self, *, overwrites: bool) -> OplockLevel:
-        """The level an open by another asks an exclusive oplock to be broken to ([MS-FSA] 2.1.5.1.2)."""
-        return OplockLevel.NONE if overwrites else OplockLevel.II
+    def locks_stand_against_reading(self, stream: OpenStream) -> bool:
+        """Whether byte-range locks keep what caches reads from being granted: those that begin in what is
+        allocated ([MS-FSA] 2.1.5.18)."""
+        content = stream.content
+        return content is not None and stream.locks.begin_before(content.allocation_size)
+
+    def stands_against_level_ii(self, lease: Lease) -> bool:
+        """Whether a lease on the stream keeps a level II oplock from being granted: one that caches handles
+        or writes ([MS-FSA] 2.1.5.18.2)."""
+        return bool(lease.lease_state & (LeaseState.HANDLE_CACHING | LeaseState.WRITE_CACHING))
+
+    def level_after(self, operation: Operation, held: OplockLevel) -> OplockLevel:
+        """The level that an operation of another leaves of an exclusive or batch oplock ([MS-FSA] 2.1.4.12).
+
+        The level held, where the operation does not concern it. An open that conflicts with a batch oplock
+        breaks it too: its holder may have closed the file already.
+        """
+        if operation in (Operation.OVERWRITE, Operation.WRITE, Operation.LOCK, Operation.SET_SIZE):
+            return OplockLevel.NONE
+        if operation is Operation.OPEN:
+            return OplockLevel.II
+        if held is OplockLevel.BATCH and operation is Operation.SHARING_VIOLATION:
+            return OplockLevel.II
+        if held is OplockLevel.BATCH and operation is Operation.RENAME:
+            return OplockLevel.NONE
+        return held
+
+    def level_ii_ends_with(self, operation: Operation) -> bool:
+        """Whether an operation of anybody, the holder included, ends level II ([MS-FSA] 2.1.4.12)."""
+        return operation in (Operation.OVERWRITE, Operation.WRITE, Operation.LOCK, Operation.SET_SIZE)
 
     def level_ii_break_awaits_acknowledgment(self) -> bool:
         """Whether a break from II to NONE stays open until acknowledged.
@@ -67,6 +98,11 @@ class OplockPolicy:
             if open_.session is not None
             else []
         )
+
+    def unannounced_break_closes(self, open_: Open) -> bool:
+        """Whether an open is closed whose break no connection could carry: neither a resilient nor a
+        persistent one (3.3.4.6)."""
+        return not (open_.is_resilient or open_.is_persistent)
 
     def retries_break(self) -> bool:
         """Whether a break that did not get through is sent on another channel (3.3.4.6)."""

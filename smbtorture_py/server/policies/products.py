@@ -25,6 +25,7 @@ from smbtorture_py.server.policies.samba_files import (
     SambaReadWritePolicy,
 )
 from smbtorture_py.server.policies.samba_ioctl import SambaInterfacePolicy, SambaIoctlPolicy
+from smbtorture_py.server.policies.samba_lease import SambaLeasePolicy
 from smbtorture_py.server.policies.samba_negotiate import (
     SambaMessagePolicy,
     SambaNegotiatePolicy,
@@ -44,6 +45,7 @@ from smbtorture_py.server.policies.windows_files import (
     WindowsOplockPolicy,
     WindowsReadWritePolicy,
 )
+from smbtorture_py.server.policies.windows_lease import WindowsLeasePolicy
 from smbtorture_py.server.policies.windows_negotiate import WindowsNegotiatePolicy
 
 
@@ -60,6 +62,7 @@ def windows() -> Policies:
         information=WindowsInformationPolicy(),
         lock=WindowsLockPolicy(),
         oplock=WindowsOplockPolicy(),
+        lease=WindowsLeasePolicy(),
     )
 
 
@@ -85,6 +88,7 @@ def samba() -> Policies:
         information=SambaInformationPolicy(),
         lock=SambaLockPolicy(),
         oplock=SambaOplockPolicy(),
+        lease=SambaLeasePolicy(),
     )
 
 

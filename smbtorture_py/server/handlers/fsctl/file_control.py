@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.open import Open
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
@@ -78,7 +79,7 @@ def _set_zero_data(server: Server, open_: Open, body: IoctlRequest, now: float) 
     length = given.beyond_final_zero - given.file_offset
     if open_.stream.locks.conflicts_with_access(open_, given.file_offset, length, write=True):
         raise StorageError(server.policies.read_write.lock_conflict_status())
-    server.oplock_scheduler.break_level_ii(open_.stream, now)
+    server.break_check.check_open(open_, Operation.WRITE, now)
     content.zero(given.file_offset, length)
     open_.note_write(now)
     return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.codec import Findings
@@ -75,7 +76,7 @@ def copy(server: Server, request: Request, body: IoctlRequest, now: float) -> Ou
         return Reply(Status.OBJECT_NAME_NOT_FOUND)
     if source.stream.content is None or target.stream.content is None:
         return Reply(Status.INVALID_DEVICE_REQUEST)
-    server.oplock_scheduler.break_level_ii(target.stream, now)
+    server.break_check.check_open(target, Operation.WRITE, now)
     total = 0
     for index, chunk in enumerate(given.chunks):
         status = _copy_chunk(server, source, target, chunk)
