@@ -33,6 +33,8 @@ class Attempt:
     oplock_level: OplockLevel = OplockLevel.NONE
     break_wait: BreakWait | None = None
     """Since it has had to wait."""
+    waits_for_share_mode: bool = False
+    """What it waits for is a break that could end a conflict of share modes."""
 
     @property
     def asked(self) -> tuple[int, int, int]:

@@ -31,7 +31,8 @@ def must_wait(
         for other in stream.file.opens()
     ):
         raise StorageError(Status.SHARING_VIOLATION)
-    if _conflicts(server, attempt, stream, access):
+    attempt.waits_for_share_mode = _conflicts(server, attempt, stream, access)
+    if attempt.waits_for_share_mode:
         # Whoever caches handles may have closed the file locally: he is asked first.
         if server.break_check.check(stream, actor, Operation.SHARING_VIOLATION, now):
             return True

@@ -81,7 +81,7 @@ def _grant_v2(server: Server, attempt: Attempt, open_: Open) -> None:
     server.create_guid_table.enter(open_)
     if not policy.request_v2_is_considered(attempt, open_):
         return
-    open_.is_persistent = policy.is_persistent(request, context.flags)
+    open_.is_persistent = policy.is_persistent(attempt)
     open_.is_durable = open_.is_persistent or policy.store_grants_durability(open_)
     open_.durable_owner = policy.owner(request.require_session())
     open_.is_replay_eligible = server.policies.replay.is_eligible(open_)

@@ -30,12 +30,7 @@ def answer(server: Server, attempt: Attempt) -> Reply | None:
     if open_ is not None:
         if not is_replay:
             return Reply(policy.duplicate_status(attempt, open_))
-        for check in (
-            policy.owner_status,
-            policy.lease_status,
-            policy.session_status,
-            policy.persistent_flag_status,
-        ):
+        for check in policy.checks():
             status = check(attempt, open_)
             if status != Status.SUCCESS:
                 return Reply(status)
@@ -51,7 +46,7 @@ def answer(server: Server, attempt: Attempt) -> Reply | None:
 def _persistent(server: Server, attempt: Attempt, key: Key) -> Reply | None:
     """The second look-up of 3.3.5.9: a persistent open, whoever made it and whatever was done with it."""
     policy = server.policies.replay
-    if not server.policies.durable.is_persistent(attempt.request, policy.context(attempt).flags):
+    if not server.policies.durable.is_persistent(attempt):
         return None
     open_ = server.create_guid_table.find_persistent(key[1])
     if open_ is None:

@@ -88,10 +88,12 @@ class DurablePolicy:
         del attempt
         return not open_.file_attributes & FileAttributes.DIRECTORY
 
-    def is_persistent(self, request: Request, flags: int) -> bool:
+    def is_persistent(self, attempt: Attempt) -> bool:
         """Whether Open.IsPersistent becomes TRUE: asked for, on a continuously available share, to a client
         that was told of persistent handles (3.3.5.9.10)."""
-        return bool(flags & DurableHandleFlags.PERSISTENT) and self.share_persists(request)
+        context = attempt.contexts.durable_request_v2
+        asks = context is not None and bool(context.flags & DurableHandleFlags.PERSISTENT)
+        return asks and self.share_persists(attempt.request)
 
     def share_persists(self, request: Request) -> bool:
         """Whether opens of this tree connect can be persistent: Share.IsCA, and PERSISTENT_HANDLES in

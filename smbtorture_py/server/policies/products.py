@@ -15,6 +15,14 @@ from smbtorture_py.server.policies.samba import (
     SambaSessionPolicy,
     SambaSigningPolicy,
 )
+from smbtorture_py.server.policies.samba_durable import (
+    SambaAppInstancePolicy,
+    SambaConnectionLossPolicy,
+    SambaDurablePolicy,
+    SambaReconnectPolicy,
+    SambaReplayPolicy,
+    SambaResiliencyPolicy,
+)
 from smbtorture_py.server.policies.samba_files import (
     SambaChannelSequencePolicy,
     SambaCreatePolicy,
@@ -38,6 +46,12 @@ from smbtorture_py.server.policies.windows import (
     WindowsEncryptionPolicy,
     WindowsSigningPolicy,
 )
+from smbtorture_py.server.policies.windows_durable import (
+    WindowsConnectionLossPolicy,
+    WindowsDurablePolicy,
+    WindowsReconnectPolicy,
+    WindowsReplayPolicy,
+)
 from smbtorture_py.server.policies.windows_files import (
     WindowsCreatePolicy,
     WindowsInformationPolicy,
@@ -57,7 +71,11 @@ def windows() -> Policies:
         compound=WindowsCompoundPolicy(),
         encryption=WindowsEncryptionPolicy(),
         negotiate=WindowsNegotiatePolicy(),
+        connection_loss=WindowsConnectionLossPolicy(),
         create=WindowsCreatePolicy(),
+        durable=WindowsDurablePolicy(),
+        reconnect=WindowsReconnectPolicy(),
+        replay=WindowsReplayPolicy(),
         read_write=WindowsReadWritePolicy(),
         information=WindowsInformationPolicy(),
         lock=WindowsLockPolicy(),
@@ -82,7 +100,13 @@ def samba() -> Policies:
         ioctl=SambaIoctlPolicy(),
         interface=SambaInterfacePolicy(),
         channel_sequence=SambaChannelSequencePolicy(),
+        connection_loss=SambaConnectionLossPolicy(),
         create=SambaCreatePolicy(),
+        durable=SambaDurablePolicy(),
+        reconnect=SambaReconnectPolicy(),
+        replay=SambaReplayPolicy(),
+        app_instance=SambaAppInstancePolicy(),
+        resiliency=SambaResiliencyPolicy(),
         file_control=SambaFileControlPolicy(),
         read_write=SambaReadWritePolicy(),
         information=SambaInformationPolicy(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.access import DELETE_ACCESS, READ_ACCESS, WRITE_ACCESS
@@ -39,6 +40,10 @@ class ReplayPolicy:
         3.3.5.9.10)."""
         table = request.connection.server.create_guid_table
         return table.find_eligible(request.connection.client_guid, create_guid)
+
+    def checks(self) -> Sequence[Callable[[Attempt, Open], Status]]:
+        """What is checked about the open that was found, in the text's order (3.3.5.9)."""
+        return (self.owner_status, self.lease_status, self.session_status, self.persistent_flag_status)
 
     def owner_status(self, attempt: Attempt, open_: Open) -> Status:
         """SUCCESS, or what another user's replay fails with (3.3.5.9)."""
