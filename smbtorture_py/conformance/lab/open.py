@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Final, TypeVar, Unpack
 
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.open import Open
@@ -23,6 +23,8 @@ from smbtorture_py.wire.create_contexts import (
     ResponseLeaseV2,
     find,
 )
+from smbtorture_py.wire.fscc.file_information import FileInformation
+from smbtorture_py.wire.fscc.information_class import InfoType
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockFlags
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 NO_LOCK_SEQUENCE: Final = (0, 0)
 """The LockSequenceIndex and LockSequenceNumber of a LOCK that is not part of a sequence."""
+
+InformationT = TypeVar("InformationT", bound=FileInformation)
 
 
 class LabOpen:
@@ -197,6 +201,17 @@ class LabOpen:
             ),
             sending,
         )
+
+    def set_file(self, information: FileInformation, **sending: Unpack[Sending]) -> Answer:
+        """Send SET_INFO for one of the structures of wire.fscc.file_information."""
+        return self.set_info(InfoType.FILE, information.INFORMATION_CLASS, information.encode(), **sending)
+
+    def query_file(self, kind: type[InformationT], **sending: Unpack[Sending]) -> InformationT:
+        """Send QUERY_INFO for one of the structures of wire.fscc.file_information and decode it; blocks the
+        case where it fails.
+        """
+        answer = self.query_info(InfoType.FILE, kind.INFORMATION_CLASS, **sending)
+        return kind.decode(answer.required().data, [])
 
     def query_directory(self, pattern: str = "*", **sending: Unpack[Sending]) -> Answer:
         """Send QUERY_DIRECTORY; `answer.data` has the bytes."""
