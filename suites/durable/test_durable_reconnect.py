@@ -51,7 +51,8 @@ def right(kind: Kind) -> str:
 def check_reconnected(handle: Handle, back: Client, name: str | None = None) -> Handle:
     """The reconnect of a handle succeeds and what was written through it is there."""
     answer = handle.reconnect(back, name)
-    check(answer, requirement=right(handle.kind), specification=Status.SUCCESS)
+    which = right(handle.kind)
+    check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     return handle.adopt(answer.open)
 
 

@@ -29,7 +29,8 @@ ZERO: Final = bytes(16)
 def check_unharmed(handle: Handle, client: Client) -> None:
     """A right reconnect still succeeds."""
     which = "SMB2-3.3.5.9.7-01" if handle.kind.version == 1 else "SMB2-3.3.5.9.12-02"
-    check(handle.reconnect(client), requirement=which, specification=Status.SUCCESS)
+    answer = handle.reconnect(client)
+    check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(client.session)
 
 
@@ -267,13 +268,28 @@ def test_another_name_beside_a_lease(lab: Lab, kind: Kind, name: str) -> None:
     variants={"kind": KINDS},
 )
 def test_another_user(lab: Lab, kind: Kind) -> None:
-    """Another user of the same machine cannot take over a durable handle; its owner still can."""
+    """Another user of the same machine cannot take over a durable handle."""
     client = Client(lab.logon())
     handle = client.handle(kind)
     client.lose()
     thief = client.back(lab.second_user)
     which = "SMB2-3.3.5.9.7-16" if kind.version == 1 else "SMB2-3.3.5.9.12-18"
     check(handle.reconnect(thief), requirement=which, specification=Status.ACCESS_DENIED)
+    check.alive(thief.session)
+
+
+@case(
+    "durable.wrong-user-harms-nothing",
+    requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING, SECOND_USER],
+    variants={"kind": KINDS},
+)
+def test_the_owner_comes_back_after_another_user(lab: Lab, kind: Kind) -> None:
+    """After another user's vain attempt the owner of a durable handle still gets it back."""
+    client = Client(lab.logon())
+    handle = client.handle(kind)
+    client.lose()
+    handle.reconnect(client.back(lab.second_user)).required(Status.ACCESS_DENIED)
     check_unharmed(handle, client.back())
 
 
@@ -295,27 +311,45 @@ def test_a_durable_handle_taken_for_a_persistent_one(lab: Lab, kind: Kind) -> No
     check.alive(back.session)
 
 
+def somebody(client: Client, who: str) -> Client:
+    """The client itself, or with another session on its connection or on a new one."""
+    if who == "itself":
+        return client
+    connection = client.session.connection if who == "another-session" else None
+    return Client(client.lab.logon(connection=connection))
+
+
+WHO: Final = ("itself", "another-session", "another-connection")
+
+
 @case(
     "durable.connected",
     requirements=["SMB2-3.3.5.9.7-04", "SMB2-3.3.5.9.12-06"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
-    variants={"kind": SOME, "by": ["itself", "another-session", "another-connection"]},
+    variants={"kind": SOME, "by": WHO},
 )
 def test_a_handle_that_is_connected(lab: Lab, kind: Kind, by: str) -> None:
-    """A handle that its client has cannot be reconnected, by nobody; the attempt harms it neither now nor
-    later.
-    """
+    """A handle that its client has cannot be reconnected, by nobody, and remains what it is."""
     client = Client(lab.logon())
     handle = client.handle(kind)
-    who = {
-        "itself": lambda: client,
-        "another-session": lambda: Client(lab.logon(connection=client.session.connection)),
-        "another-connection": lambda: Client(lab.logon()),
-    }[by]()
     which = "SMB2-3.3.5.9.7-04" if kind.version == 1 else "SMB2-3.3.5.9.12-06"
-    answer = handle.reconnect(who)
+    answer = handle.reconnect(somebody(client, by))
     check(answer, requirement=which, specification=Status.OBJECT_NAME_NOT_FOUND)
     check(handle.file.write(b"still mine"), requirement=which, specification=Status.SUCCESS)
+    check.alive(client.session)
+
+
+@case(
+    "durable.connected-harms-nothing",
+    requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING],
+    variants={"kind": SOME, "by": WHO},
+)
+def test_a_handle_survives_a_vain_reconnect(lab: Lab, kind: Kind, by: str) -> None:
+    """A handle that somebody tried to reconnect while it was connected comes back when it no longer is."""
+    client = Client(lab.logon())
+    handle = client.handle(kind)
+    handle.reconnect(somebody(client, by)).required(Status.OBJECT_NAME_NOT_FOUND)
     client.lose()
     check_unharmed(handle, client.back())
 
