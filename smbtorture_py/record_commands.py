@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 import click
 
+from smbtorture_py import __version__
 from smbtorture_py.conformance.catalogue import shipped
+from smbtorture_py.imports.formats import READERS
+from smbtorture_py.imports.outside import About, to_records
 from smbtorture_py.plain_errors import plainly
-from smbtorture_py.record_files import leave, read_records, transcript_beside, write_text
+from smbtorture_py.record_files import leave, read_outside, read_records, transcript_beside, write_text
 from smbtorture_py.report.compatibility.disagreements import disagreements_markdown
 from smbtorture_py.report.compatibility.matrix import Rule, build
 from smbtorture_py.report.compatibility.page import compatibility_page
 from smbtorture_py.results.comparison import Change, Difference, by_case, compare
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.gate import judge_run
+from smbtorture_py.results.records import to_json
+from smbtorture_py.runs import timestamp
 
 RECORDS_PATH: Final = click.Path(path_type=Path)
 
@@ -122,4 +128,47 @@ def _rules() -> dict[str, Rule]:
     }
 
 
-RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (gate_command, compare_command, report_command)
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=RECORDS_PATH)
+@click.option("--format", "format_name", type=click.Choice(sorted(READERS)), help="Unless the file shows it.")
+@click.option("--product", required=True, help="The server that was tested.")
+@click.option("--product-version", default="", help="Its version.")
+@click.option("--target", default="", help="A name for it; by default the product.")
+@click.option("--group", default="", metavar="NAME", help="The suite its tests belong to, as smb2.session.")
+@click.option(
+    "--output", type=RECORDS_PATH, default=Path("imported.jsonl"), show_default=True, metavar="FILE"
+)
+@plainly
+def import_command(
+    files: tuple[Path, ...],
+    format_name: str | None,
+    product: str,
+    product_version: str,
+    target: str,
+    group: str,
+    output: Path,
+) -> None:
+    """Make records of what other suites left: smbtorture's text, Microsoft's TRX, JUnit XML.
+
+    FILES together make one run, for `report`, `compare` and `gate`. A test that began and did not end makes
+    it incomplete.
+    """
+    about = About(
+        target=target or product, product=product, version=product_version, suite_version=__version__,
+        now=timestamp(),
+    )  # fmt: skip
+    runs = [read_outside(path, format_name, group) for path in files]
+    records = list(to_records(runs, about))
+    write_text(output, "".join(f"{to_json(record)}\n" for record in records))
+    counts = Counter(str(one.outcome) for run in runs for one in run.results)
+    unfinished = sum(len(run.unfinished) for run in runs)
+    told = ", ".join(
+        [f"{number} {name}" for name, number in sorted(counts.items())]
+        + ([f"{unfinished} without an outcome"] if unfinished else [])
+    )
+    click.echo(f"records: {output}: {told}")
+
+
+RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (
+    gate_command, compare_command, report_command, import_command,
+)  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from smbtorture_py.evidence.bundle import TRANSCRIPT
+from smbtorture_py.imports.formats import read as read_format
+from smbtorture_py.imports.outside import NotReadable, OutsideRun
 from smbtorture_py.report.badge import badge
 from smbtorture_py.report.github_actions import annotation_commands
 from smbtorture_py.report.pull_request import pull_request_markdown, saying
@@ -32,6 +34,17 @@ def read_records(path: Path) -> RunRecords:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigurationError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
+
+
+def read_outside(path: Path, format_name: str | None, group: str) -> OutsideRun:
+    """Read what another suite left; raises ConfigurationError."""
+    try:
+        return read_format(path.read_text(encoding="utf-8", errors="replace"), format_name, group)
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except NotReadable as error:
+        reason = str(error)
+    raise ConfigurationError([Problem(str(path), 0, "", reason)])
 
 
 def transcript_beside(folder: Path, result: ResultRecord) -> str:
