@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Exchange:
-    """A request, its interim responses and its response, or how the connection was lost before one came."""
+    """A request, its interim responses and its response, or why none can come any more."""
 
     connection: Connection
     request: Message
@@ -78,6 +78,9 @@ class Exchange:
 
     answered_at: float | None = None
     lost: Closed | None = None
+    unreadable: bool = False
+    """What must be the response came encrypted, and nobody here can decrypt it."""
+
     violations: list[Violation] = field(default_factory=list)
     expects_response: bool = True
     """False for CANCEL, which is never answered."""
@@ -89,8 +92,8 @@ class Exchange:
 
     @property
     def done(self) -> bool:
-        """Nothing more will happen: answered, lost, or sent without an answer to expect."""
-        if self.response is not None or self.lost is not None:
+        """Nothing more will happen: answered (readably or not), lost, or sent without an answer to expect."""
+        if self.response is not None or self.lost is not None or self.unreadable:
             return True
         return self.sent and not self.expects_response
 
@@ -124,6 +127,8 @@ class Exchange:
             outcome = f"lost ({self.lost.name})"
         elif self.response is not None:
             outcome = f"status {self.response.header.status:#010x}"
+        elif self.unreadable:
+            outcome = "answered unreadably"
         else:
             outcome = "pending" if self.interim else "sent" if self.sent else "waiting for credits"
         return f"<Exchange {type(self.request.body).__name__} MessageId={self.message_id}: {outcome}>"

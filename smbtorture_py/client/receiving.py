@@ -1,11 +1,13 @@
 """From a received frame to answered requests, verified as a client must ([MS-SMB2] 3.2.5.1).
 
 A message that a client has to discard is still given to its request where there is one, with a `Violation`: a
-case then says what was wrong, where discarding would leave it with a time-out.
+case then says what was wrong, where discarding would leave it with a time-out. One that cannot be decrypted
+ends the wait of the request that named its session.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.client.exchange import Exchange, Notification
@@ -69,17 +71,19 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     if transform.flags != TransformFlags.ENCRYPTED:
         connection.violate(Rule.DECRYPTION, f"Flags/EncryptionAlgorithm is {transform.flags:#x}, not 1", now)
     session = connection.session_table.get(transform.session_id)
-    elsewhere = _asked_for(connection, transform.session_id) if session is None else None
-    used = session or elsewhere
+    waiting = _waiting_for(connection, transform.session_id)
+    used = session or next((one.session for one in waiting if one.session is not None), None)
     decryptor = used.decryptor(connection) if used is not None else None
     if used is None or decryptor is None:
-        connection.violate(Rule.DECRYPTION, f"SessionId {transform.session_id:#x} has no key here", now)
+        problem = f"encrypted for SessionId {transform.session_id:#x}, which has no key here"
+        _unreadable(connection, waiting, problem, now)
         return
     if session is None:
-        connection.violate(Rule.DECRYPTION, f"SessionId {transform.session_id:#x} is of no session here", now)
+        problem = f"encrypted for SessionId {transform.session_id:#x}, which is of no session here"
+        connection.violate(Rule.DECRYPTION, problem, now, waiting[0] if len(waiting) == 1 else None)
     opened = decryptor.open(frame)
     if opened is None:
-        connection.violate(Rule.DECRYPTION, "the message cannot be decrypted: wrong signature", now)
+        _unreadable(connection, waiting, "the message cannot be decrypted: wrong signature", now)
         return
     if transform.original_message_size != len(opened):
         problem = f"OriginalMessageSize is {transform.original_message_size}, the message has {len(opened)}"
@@ -93,13 +97,18 @@ def _transformed(connection: Connection, frame: memoryview, now: float) -> None:
     _plain(connection, opened, used, now)
 
 
-def _asked_for(connection: Connection, session_id: int) -> Session | None:
-    """Return the session of an outstanding request that was encrypted for a session of other connections."""
-    for queue in connection.outstanding_requests.values():
-        for exchange in queue:
-            if exchange.encrypted and exchange.session and exchange.session.session_id == session_id:
-                return exchange.session
-    return None
+def _waiting_for(connection: Connection, session_id: int) -> list[Exchange]:
+    """Return the outstanding requests that named a session, encrypted or not, known here or not."""
+    outstanding = (exchange for queue in connection.outstanding_requests.values() for exchange in queue)
+    return [one for one in outstanding if one.request.header.session_id == session_id]
+
+
+def _unreadable(connection: Connection, waiting: Sequence[Exchange], problem: str, now: float) -> None:
+    """Record a message that cannot be decrypted, and end the wait of the request it must belong to."""
+    exchange = waiting[0] if len(waiting) == 1 else None
+    connection.violate(Rule.DECRYPTION, problem, now, exchange)
+    if exchange is not None:
+        exchange.unreadable = True
 
 
 def _plain(connection: Connection, frame: memoryview, decrypted_with: Session | None, now: float) -> None:

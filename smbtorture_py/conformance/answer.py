@@ -12,7 +12,7 @@ from smbtorture_py.client.negotiate import NegotiateResult
 from smbtorture_py.client.open import Open
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.tree import CreateResult
-from smbtorture_py.conformance.checks import NO_ANSWER, NoStatus, describe
+from smbtorture_py.conformance.checks import NO_ANSWER, UNREADABLE, NoStatus, describe
 from smbtorture_py.conformance.running import Running
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.wire.codec import Body, Buffer
@@ -69,12 +69,12 @@ class Answer:
 
     @property
     def actual(self) -> Status | int | NoStatus:
-        """The status that came, or DISCONNECT, or NO_ANSWER."""
+        """The status that came, or what came instead, or NO_ANSWER."""
         if self.exchange.response is not None:
             return as_status(self.exchange.response.header.status)
         if self.exchange.lost is not None:
             return _ENDINGS[self.exchange.lost]
-        return NO_ANSWER
+        return UNREADABLE if self.exchange.unreadable else NO_ANSWER
 
     @property
     def status(self) -> Status | int:

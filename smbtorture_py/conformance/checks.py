@@ -36,6 +36,7 @@ class NoStatus(Enum):
     NO_ANSWER = "NO_ANSWER"
     BROKEN_FRAMING = "BROKEN_FRAMING"
     """What came cannot be cut into messages."""
+    UNREADABLE = "UNREADABLE"
     CLOSED_HERE = "CLOSED_HERE"
     """The case itself closed the connection."""
 
@@ -44,6 +45,8 @@ DISCONNECT: Final = NoStatus.DISCONNECT
 """The server closed the connection without a response; FIN and RST count alike."""
 NO_ANSWER: Final = NoStatus.NO_ANSWER
 """Nothing came by the deadline and the connection is still there."""
+UNREADABLE: Final = NoStatus.UNREADABLE
+"""What came is encrypted, and not so that the client could decrypt it."""
 
 
 @dataclass(slots=True, frozen=True)

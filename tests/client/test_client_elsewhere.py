@@ -36,7 +36,7 @@ def test_an_encrypted_answer_for_a_session_of_another_connection_is_opened_and_n
     assert [one.rule for one in second.connection.violations] == [Rule.DECRYPTION]
 
 
-def test_an_encrypted_answer_that_nobody_asked_for_stays_closed() -> None:
+def test_an_encrypted_answer_to_a_plain_request_is_opened_and_noted() -> None:
     first = FakeServer()
     session = first.ready()
     second = FakeServer(seed="second", config=ClientConfig(client_guid=GUID))
@@ -44,7 +44,34 @@ def test_an_encrypted_answer_that_nobody_asked_for_stays_closed() -> None:
     second.channel_of(first)
     exchange = second.connection.submit(EchoRequest(), session=session, encrypt=False)
     second.send(second.message(second.request(), EchoResponse()), encrypt=True)
-    assert not exchange.done
+    assert exchange.status == Status.SUCCESS
+    assert exchange.decrypted
+    assert [one.rule for one in exchange.violations] == [Rule.DECRYPTION]
+
+
+def test_an_encrypted_answer_for_a_session_without_a_key_here_ends_the_wait() -> None:
+    first = FakeServer()
+    session = first.ready()
+    second = FakeServer(seed="second", config=ClientConfig(client_guid=GUID))
+    second.negotiate()
+    second.channel_of(first)
+    exchange = second.connection.submit(EchoRequest(), session_id=session.session_id)
+    second.send(second.message(second.request(), EchoResponse()), encrypt=True)
+    assert exchange.unreadable and exchange.done
+    assert exchange.status is None
+    assert [one.rule for one in exchange.violations] == [Rule.DECRYPTION]
+
+
+def test_which_of_two_requests_an_unreadable_answer_is_for_nobody_knows() -> None:
+    first = FakeServer()
+    session = first.ready()
+    second = FakeServer(seed="second", config=ClientConfig(client_guid=GUID))
+    second.negotiate()
+    second.channel_of(first)
+    waiting = [second.connection.submit(EchoRequest(), session_id=session.session_id) for _ in range(2)]
+    assert all(exchange.sent for exchange in waiting)
+    second.send(second.message(second.seen[-1], EchoResponse()), encrypt=True)
+    assert not any(exchange.done for exchange in waiting)
     assert [one.rule for one in second.connection.violations] == [Rule.DECRYPTION]
 
 

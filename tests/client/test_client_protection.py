@@ -352,13 +352,15 @@ def test_what_cannot_be_decrypted_is_recorded() -> None:
     exchange = server.connection.submit(EchoRequest(), session=session)
     answer = server.message(server.request(), EchoResponse())
     server.send(answer, encrypt=True, transform_session_id=5)
+    assert not exchange.done
     right, server.s2c = server.s2c, b"w" * 16
     server.send(answer, encrypt=True)
+    assert exchange.done and exchange.unreadable
     server.s2c = right
     server.deliver(encode_frame_header(52) + b"\xfdSMB" + bytes(48))
     server.send(b"\xfeSMX" + answer[4:], encrypt=True)
     assert rules(server) == [Rule.DECRYPTION] * 4
-    assert not exchange.done
+    assert exchange.status is None
     server.send(
         server.message(server.seen[-1], EchoResponse(), change=header_change(session_id=9)), encrypt=True
     )
