@@ -87,7 +87,7 @@ def address_pairs(
                     AddressPair(pair.remote, pair.if_index, LinkKind.RDMA, pair.link_speed, pair.local)
                 )
             pairs.append(pair)
-    return sorted(pairs, key=_rank, reverse=True)
+    return sorted(pairs, key=rank, reverse=True)
 
 
 def _pair(
@@ -104,14 +104,15 @@ def both_have(
     return bool(there.capability & here.capability & capability)
 
 
-def _rank(pair: AddressPair) -> tuple[int, int]:
+def rank(pair: AddressPair) -> tuple[int, int]:
+    """Return what pairs are compared by: the kind, then the speed."""
     return pair.kind, pair.link_speed
 
 
 def best(pairs: Sequence[AddressPair], out_of_order: Collection[AddressPair] = ()) -> list[AddressPair]:
     """Return the pairs of the best kind and, of these, the highest speed, among those that work."""
-    working = sorted((pair for pair in pairs if pair not in out_of_order), key=_rank, reverse=True)
-    for _, group in groupby(working, key=_rank):
+    working = sorted((pair for pair in pairs if pair not in out_of_order), key=rank, reverse=True)
+    for _, group in groupby(working, key=rank):
         return list(group)
     return []
 

@@ -6,28 +6,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import Reply, Request
-from smbtorture_py.wire.change_notify import ChangeNotifyRequest
-from smbtorture_py.wire.close import CloseRequest
-from smbtorture_py.wire.flush import FlushRequest
-from smbtorture_py.wire.ioctl import IoctlRequest
-from smbtorture_py.wire.lock import LockRequest
-from smbtorture_py.wire.oplock_break import OplockBreakAcknowledgment
-from smbtorture_py.wire.query_directory import QueryDirectoryRequest
-from smbtorture_py.wire.query_info import QueryInfoRequest
-from smbtorture_py.wire.read import ReadRequest
-from smbtorture_py.wire.set_info import SetInfoRequest
-from smbtorture_py.wire.write import WriteRequest
+from smbtorture_py.wire.file_requests import file_id_of
 
 if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
-    from smbtorture_py.wire.codec import FileId
 
 
 def verify(request: Request) -> Reply | None:
     """Compare the request's number with that of its open, and count it (3.3.5.2.10); a Reply where the
     request is refused."""
     policy = request.connection.server.policies.channel_sequence
-    file_id = _file_id(request)
+    file_id = file_id_of(request.body)
     if file_id is None or not policy.is_verified(request.connection):
         return None
     open_ = request.chain.named_open(request, file_id)
@@ -96,24 +85,3 @@ def _move_on(open_: Open, sequence: int) -> None:
     open_.outstanding_request_count = 0
     open_.channel_sequence = sequence
     open_.channel_generation += 1
-
-
-def _file_id(request: Request) -> FileId | None:
-    """The FileId of a request that includes one; None for every other."""
-    body = request.body
-    if isinstance(
-        body,
-        CloseRequest
-        | FlushRequest
-        | ReadRequest
-        | WriteRequest
-        | LockRequest
-        | IoctlRequest
-        | QueryDirectoryRequest
-        | ChangeNotifyRequest
-        | QueryInfoRequest
-        | SetInfoRequest
-        | OplockBreakAcknowledgment,
-    ):
-        return body.file_id
-    return None
