@@ -19,6 +19,11 @@ from smbtorture_py.conformance.lab.authentication import Authentication
 from smbtorture_py.conformance.lab.breaks import LabBreak
 from smbtorture_py.conformance.lab.connection import LabConnection
 from smbtorture_py.conformance.lab.lab import CLIENT_GUID_SIZE, PATIENCE, Lab
+from smbtorture_py.conformance.lab.multichannel import (
+    MultichannelOpen,
+    MultichannelSession,
+    RepeatedAnswer,
+)
 from smbtorture_py.conformance.lab.open import LabOpen
 from smbtorture_py.conformance.lab.session import LabSession
 from smbtorture_py.conformance.lab.tree import LabTree
@@ -36,6 +41,9 @@ __all__ = [
     "LabSession",
     "LabTree",
     "Logon",
+    "MultichannelOpen",
+    "MultichannelSession",
     "Offering",
+    "RepeatedAnswer",
     "Sending",
 ]

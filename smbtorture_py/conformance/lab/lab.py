@@ -9,6 +9,7 @@ from smbtorture_py.auth.credentials import ANONYMOUS, Credentials
 from smbtorture_py.client.config import ClientConfig
 from smbtorture_py.client.connection import Connection
 from smbtorture_py.client.exchange import Procedure
+from smbtorture_py.client.failover_policy import FailoverPolicy
 from smbtorture_py.client.logon import bind
 from smbtorture_py.client.negotiate import NegotiateOffer
 from smbtorture_py.client.session import Session
@@ -19,6 +20,7 @@ from smbtorture_py.conformance.catalogue import Catalogue, Requirement
 from smbtorture_py.conformance.control import Control
 from smbtorture_py.conformance.lab.arguments import Logon, Offering, logon_options
 from smbtorture_py.conformance.lab.connection import LabConnection
+from smbtorture_py.conformance.lab.multichannel import Logging, MultichannelSession
 from smbtorture_py.conformance.lab.session import LabSession
 from smbtorture_py.conformance.lab.tree import LabTree
 from smbtorture_py.conformance.needs import CLEAR_SESSIONS, Capability, Need
@@ -29,6 +31,7 @@ from smbtorture_py.net.core import Address, Transport
 from smbtorture_py.net.world import World
 from smbtorture_py.results.observation import Observation
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import NetworkInterfaceInfo
 from smbtorture_py.wire.status import Status
 
 T = TypeVar("T")
@@ -217,11 +220,13 @@ class Lab:
         """Return a time span stretched by the target's scale."""
         return unscaled * self.target.deadline_scale
 
+    def deadline(self, within: float | None = None) -> float:
+        """Return when `within` seconds from now (unless given: the lab's patience), scaled, are over."""
+        return self.world.now + self.seconds(PATIENCE if within is None else within)
+
     def wait(self, condition: Callable[[], bool], within: float | None = None) -> bool:
         """Run the world until the condition holds (True) or `within` seconds (scaled) have passed (False)."""
-        return self.world.run_until(
-            condition, self.world.now + self.seconds(PATIENCE if within is None else within)
-        )
+        return self.world.run_until(condition, self.deadline(within))
 
     def settle(self) -> None:
         """Give the server time for what it should not do: a moment, scaled."""
@@ -238,7 +243,7 @@ class Lab:
 
         For what a server does in its own time, such as closing what a lost connection leaves behind.
         """
-        deadline = self.world.now + self.seconds(PATIENCE if within is None else within)
+        deadline = self.deadline(within)
         pause = RETRY
         while not holds(result := attempt()) and self.world.now < deadline:
             self.world.run_for(pause)
@@ -358,6 +363,25 @@ class Lab:
         used = connection or self.connect(**(offer or {}))
         self.require_clear_sessions(used)
         return used.session_setup(user, anonymous=anonymous, guest=guest, **logon).session
+
+    def multichannel_session(
+        self,
+        user: Account | None = None,
+        *,
+        share: str | ShareRole = ShareRole.PLAIN,
+        channels: int | None = None,
+        policy: FailoverPolicy | None = None,
+        local: Sequence[NetworkInterfaceInfo] = (),
+        **offering: Unpack[Offering],
+    ) -> MultichannelSession:
+        """Log on with a client that finds the server's interfaces, binds `channels` over the best of them and
+        carries on where channels die; blocks the case where the logon fails.
+
+        `channels` None: as many as Windows has; `policy`: what it does otherwise than a good client; `local`:
+        the interfaces of this machine, where they are to play a part in the choice.
+        """
+        logging = Logging(user=user, share=share, offer=offering)
+        return MultichannelSession(self, channels=channels, policy=policy, local=local, logging=logging)
 
     def another_client(self, user: Account | None = None, **offering: Unpack[Offering]) -> LabSession:
         """Log on as another client, with a ClientGuid of its own; blocks the case where that fails."""
