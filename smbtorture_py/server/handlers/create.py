@@ -43,20 +43,20 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     is_name_cut = body.name_offset + body.name_length > len(request.raw)
     if body.name_length % 2 or is_name_misplaced or (body.name_length > 0 and is_name_cut):
         return Reply(Status.INVALID_PARAMETER)
+    known = [
+        one for one in body.contexts if server.policies.durable.knows_context(request.connection, one.name)
+    ]
+    storage = tree_connect.share.storage
+    if create_contexts.reconnects(known) and storage is not None:
+        return _reconnect(server, request, body, known)
     # Path Name Validation.
     status = policy.impersonation_status(body.impersonation_level)
     if status != Status.SUCCESS:
         return Reply(status)
-    storage = tree_connect.share.storage
     if tree_connect.share.is_pipe or storage is None:
         # Open Execution: "When opening a named pipe, if the ImpersonationLevel level is Delegate".
         status = policy.pipe_impersonation_status(body.impersonation_level)
         return Reply(policy.pipe_status(body.name) if status == Status.SUCCESS else status)
-    known = [
-        one for one in body.contexts if server.policies.durable.knows_context(request.connection, one.name)
-    ]
-    if create_contexts.reconnects(known):
-        return _reconnect(server, request, body, known)
     try:
         path_name = parse(body.name, status_of_dots=policy.dots_status())
     except StorageError as error:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.policies.app_instance import AppInstancePolicy
 from smbtorture_py.server.policies.durable import DurablePolicy
-from smbtorture_py.server.policies.reconnect import Check, Reconnect, ReconnectPolicy
+from smbtorture_py.server.policies.reconnect import Check, Reconnect
 from smbtorture_py.server.policies.resiliency import ResiliencyPolicy
-from smbtorture_py.server.policies.windows_durable import WindowsConnectionLossPolicy, WindowsReplayPolicy
+from smbtorture_py.server.policies.windows_durable import (
+    WindowsConnectionLossPolicy,
+    WindowsReconnectPolicy,
+    WindowsReplayPolicy,
+)
 from smbtorture_py.wire.create import OplockLevel
 from smbtorture_py.wire.status import Status
 
@@ -28,12 +32,17 @@ class SambaDurablePolicy(DurablePolicy):
         level = attempt.body.requested_oplock_level
         return level in (OplockLevel.NONE, OplockLevel.LEASE) and super().is_persistent(attempt)
 
+    def request_v2_is_considered(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether it is a directory says the file, not FileAttributes."""
+        del attempt, open_
+        return True
+
     def timeout(self) -> float:
         """16 minutes."""
         return VERSION_1_TIMEOUT
 
 
-class SambaReconnectPolicy(ReconnectPolicy):
+class SambaReconnectPolicy(WindowsReconnectPolicy):
     """Reconnects as Samba takes them."""
 
     def combination_status(self, reconnect: Reconnect) -> Status:

@@ -52,9 +52,22 @@ class WindowsDurablePolicy(DurablePolicy):
 class WindowsReconnectPolicy(ReconnectPolicy):
     """Reconnects as Windows takes them."""
 
+    def checks_v1(self) -> Sequence[Check]:
+        """What is wrong about the lease is noticed before the name."""
+        checks = [check for check in super().checks_v1() if check != self.file_name_status]
+        checks.insert(checks.index(self.share_status), self.file_name_status)
+        return checks
+
     def checks_v2(self) -> Sequence[Check]:
         """One more (<350>)."""
         return (*super().checks_v2(), self.shared_lease_status)
+
+    def create_guid_status(self, reconnect: Reconnect, open_: Open) -> Status:
+        """An open of version 1 has a CreateGuid of zeros."""
+        v2 = reconnect.version_2
+        if v2 is not None and open_.create_guid is None and not any(v2.create_guid):
+            return Status.SUCCESS
+        return super().create_guid_status(reconnect, open_)
 
     def shared_lease_status(self, reconnect: Reconnect, open_: Open) -> Status:
         """A persistent open that caches no handles is not available while another persistent open of the file

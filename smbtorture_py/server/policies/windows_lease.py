@@ -10,6 +10,7 @@ from smbtorture_py.wire.lease import LeaseState
 
 if TYPE_CHECKING:
     from smbtorture_py.server.lease import Lease
+    from smbtorture_py.server.open import Open
     from smbtorture_py.wire.create_contexts import RequestLeaseV2
 
 _WRITE_OR_HANDLE = LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
@@ -43,3 +44,8 @@ class WindowsLeasePolicy(LeasePolicy):
     def new_epoch(self, lease: Lease, *, follows_up: bool) -> int:
         """A break that follows an acknowledgment has the epoch of the one before (<248>)."""
         return lease.epoch if follows_up else super().new_epoch(lease, follows_up=follows_up)
+
+    def unannounced_break_closes(self, open_: Open, new_state: LeaseState) -> bool:
+        """A durable open whose client is away does not outlive any break of its lease."""
+        is_durable = open_.is_durable and not open_.is_persistent
+        return is_durable or super().unannounced_break_closes(open_, new_state)
