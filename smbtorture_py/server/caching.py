@@ -37,6 +37,8 @@ class Operation(Enum):
     LOCK = auto()
     SET_SIZE = auto()
     RENAME = auto()
+    REPLACE = auto()
+    """Another file takes its name."""
     DELETE = auto()
     CHANGE_CHILD = auto()
     """Something in a directory is added, removed, renamed or changed."""

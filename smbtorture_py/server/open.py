@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.caching import Actor, Operation
 from smbtorture_py.server.storage import Node, NodeInfo, NodeTimes, Path, Storage, StorageError
 from smbtorture_py.wire.codec import FileId
 from smbtorture_py.wire.create import CreateAction, CreateOptions, OplockLevel
@@ -153,6 +154,8 @@ class Open:
     """FILE_MODE_INFORMATION ([MS-FSCC] 2.4.31)."""
     frozen_times: FrozenTimes = field(default_factory=FrozenTimes)
     enumeration: Enumeration | None = None
+    is_modified: bool = False
+    """Data was written through it: what the directory says of the file is brought up to date at the end."""
     is_closed: bool = False
 
     @property
@@ -257,7 +260,9 @@ def close_open(server: Server, open_: Open, now: float) -> None:
     server.change_notifier.close(open_, now)
     stream.locks.release_open(open_, now)
     if open_.create_options & CreateOptions.DELETE_ON_CLOSE and open_.delete_on_close:
-        _mark_delete_pending(open_)
+        _mark_delete_pending(server, open_, now)
+    if open_.is_modified:
+        server.break_check.check_parent(open_, now)
     server.file_table.remove(open_)
     server.lease_tables.leave(open_)
     try:
@@ -272,12 +277,15 @@ def close_open(server: Server, open_: Open, now: float) -> None:
         stream.resume_waiters(now)
 
 
-def _mark_delete_pending(open_: Open) -> None:
-    """FILE_DELETE_ON_CLOSE takes effect when the open that asked for it is closed ([MS-FSA] 2.1.5.5)."""
+def _mark_delete_pending(server: Server, open_: Open, now: float) -> None:
+    """FILE_DELETE_ON_CLOSE takes effect when the open that asked for it is closed ([MS-FSA] 2.1.5.5); whoever
+    caches handles hears of it."""
+    server.break_check.check_open(open_, Operation.DELETE, now)
     if open_.stream.name:
         open_.stream.delete_pending = True
     else:
         open_.file.delete_pending = True
+        open_.file.deleted_under = server.break_check.actor_of(open_).parent_lease_id
 
 
 def _delete_if_last(server: Server, open_: Open, now: float) -> None:
@@ -296,3 +304,9 @@ def _delete_if_last(server: Server, open_: Open, now: float) -> None:
         return
     touch_directory(open_.storage, open_.path[:-1], now)
     server.change_notifier.removed(open_, now)
+    parent_lease_id = server.policies.lease.parent_at_delete(
+        server.break_check.actor_of(open_).parent_lease_id, file.deleted_under
+    )
+    server.break_check.check_directory(
+        open_.storage, open_.path[:-1], Actor(open_, None, parent_lease_id), now
+    )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import PENDING, Outcome, Reply, Request
@@ -11,6 +11,14 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.parts.file_table import OpenStream
+
+
+class BreakUnderWay(Exception):
+    """An operation has to wait until breaks of these streams have ended."""
+
+    def __init__(self, streams: Sequence[OpenStream]) -> None:
+        super().__init__(f"{len(streams)} streams")
+        self.streams = streams
 
 
 class BreakWait:

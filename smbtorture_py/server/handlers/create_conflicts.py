@@ -26,6 +26,13 @@ def must_wait(
     Raises StorageError(SHARING_VIOLATION).
     """
     policy, actor = server.policies.create, create_lease.actor(server, attempt)
+    has_waited = attempt.break_wait is not None
+    if (
+        has_waited
+        and server.policies.lease.retry_awaits_every_break()
+        and server.break_check.is_breaking_for(stream, actor)
+    ):
+        return True
     if not stream.name and any(
         other.stream is not stream and policy.stream_sharing_conflicts(access, other)
         for other in stream.file.opens()

@@ -105,6 +105,7 @@ def _create(server: Server, attempt: Attempt, now: float) -> Outcome:
         local_access = server.policies.create.local_access(tree_connect, attempt.desired_access, 0)
         open_ = initialize(server, attempt, stream, local_access)
         server.change_notifier.added(open_, now)
+        server.break_check.check_parent(open_, now)
         return respond(server, attempt.contexts, open_, CreateAction.CREATED)
     finally:
         server.file_table.forget_if_unused(file)
@@ -185,6 +186,7 @@ def _open_existing(server: Server, attempt: Attempt, file: OpenFile, now: float)
         return respond(server, attempt.contexts, open_, CreateAction.CREATED)
     if overwrites:
         server.change_notifier.modified(open_, CompletionFilter.SIZE | CompletionFilter.LAST_WRITE, now)
+        server.break_check.check_parent(open_, now)
     return respond(
         server, attempt.contexts, open_, _ACTIONS[disposition] if overwrites else CreateAction.OPENED
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.handlers import security
+from smbtorture_py.server.handlers.break_wait import BreakUnderWay, BreakWait
 from smbtorture_py.server.handlers.create_execution import STORED_ATTRIBUTES
 from smbtorture_py.server.open import Open, touch_directory
 from smbtorture_py.server.path_name import SEPARATOR, STREAM_SEPARATOR, parse, parse_stream
@@ -40,6 +41,7 @@ from smbtorture_py.wire.set_info import SetInfoRequest, SetInfoResponse
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.server.server import Server
 
 FREEZE_TIME: Final = -1
@@ -90,11 +92,31 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         if status != Status.SUCCESS:
             return Reply(status)
     change = Change(server, request, open_, bytes(body.buffer), now)
+    waiting = BreakWait(request, lambda later: _attempt(change, body, waiting, later))
+    return _attempt(change, body, waiting, now)
+
+
+def _attempt(change: Change, body: SetInfoRequest, waiting: BreakWait, now: float) -> Outcome:
+    """Try to set; a lease in the way makes the request wait, and it is tried again from here."""
+    change.now = now
     try:
         status = _dispatch(change, body)
     except StorageError as error:
         status = error.status
+    except BreakUnderWay as under_way:
+        return waiting.wait(under_way.streams)
     return Reply(status, SetInfoResponse() if status == Status.SUCCESS else None)
+
+
+def _await_breaks(change: Change, streams: Iterable[OpenStream], operation: Operation) -> None:
+    """Break what stands against an operation on streams. Raises BreakUnderWay where that must be awaited."""
+    check = change.server.break_check
+    actor = check.actor_of(change.open)
+    broken = [
+        stream for stream in dict.fromkeys(streams) if check.check(stream, actor, operation, change.now)
+    ]
+    if broken:
+        raise BreakUnderWay(broken)
 
 
 def _dispatch(change: Change, body: SetInfoRequest) -> Status:
@@ -175,6 +197,7 @@ def _set_basic(change: Change) -> None:
         changed |= bit if time is not None else CompletionFilter.NONE
     if changed:
         change.server.change_notifier.modified(open_, changed, change.now)
+        change.server.break_check.check_parent(open_, change.now)
 
 
 def _freeze(time: int, assign: Callable[[bool], None]) -> None:
@@ -206,6 +229,7 @@ def _set_size(change: Change, size: int) -> None:
     if content is None or size < 0:
         raise StorageError(Status.INVALID_PARAMETER)
     change.server.break_check.check_open(open_, Operation.SET_SIZE, change.now)
+    change.server.break_check.check_parent(open_, change.now)
     if size != content.size:
         content.truncate(size)
         change.server.change_notifier.modified(open_, CompletionFilter.SIZE, change.now)
@@ -227,6 +251,7 @@ def _set_allocation(change: Change) -> None:
         _set_size(change, size)
         return
     change.server.break_check.check_open(change.open, Operation.SET_SIZE, change.now)
+    change.server.break_check.check_parent(change.open, change.now)
     content.allocate(size)
 
 
@@ -264,6 +289,7 @@ def _set_disposition(change: Change) -> None:
             open_.file.delete_pending = False
         return
     if open_.stream.name:
+        _await_breaks(change, [open_.stream], Operation.DELETE)
         open_.stream.delete_pending = True
         return
     info = open_.node.info()
@@ -271,7 +297,9 @@ def _set_disposition(change: Change) -> None:
         raise StorageError(Status.CANNOT_DELETE)
     if open_.is_directory and not open_.storage.is_empty(open_.node):
         raise StorageError(Status.DIRECTORY_NOT_EMPTY)
+    _await_breaks(change, list(open_.file.streams.values()), Operation.DELETE)
     open_.file.delete_pending = True
+    open_.file.deleted_under = change.server.break_check.actor_of(open_).parent_lease_id
     if open_.is_directory:
         change.server.change_notifier.is_deleting(open_, change.now)
 
@@ -313,10 +341,9 @@ def _set_rename(change: Change) -> None:
         raise StorageError(Status.NOT_SUPPORTED if target.stream else Status.INVALID_PARAMETER)
     if not open_.path or not target.path:
         raise StorageError(Status.ACCESS_DENIED if target.path else Status.OBJECT_NAME_INVALID)
-    if open_.is_directory and any(
-        True for _ in server.file_table.opens_at(open_.storage, open_.path, below=True)
-    ):
-        raise StorageError(server.policies.information.rename_open_children_status())
+    _await_breaks(change, [open_.stream], Operation.RENAME)
+    if open_.is_directory:
+        _check_nothing_is_open_below(change)
     _check_target(change, target.path, replace=bool(information.replace_if_exists))
     old = open_.path
     open_.storage.rename(old, target.path, replace=bool(information.replace_if_exists))
@@ -324,10 +351,24 @@ def _set_rename(change: Change) -> None:
     for other in list(open_.file.opens()):
         if tuple(map(fold, other.path)) == tuple(map(fold, old)):
             other.path = new
+            server.lease_tables.rename(other)
     for parent in dict.fromkeys((old[:-1], new[:-1])):
         touch_directory(open_.storage, parent, now)
     open_.note_change(now)
     server.change_notifier.renamed(open_, old, now)
+    actor = server.break_check.actor_of(open_)
+    for parent in dict.fromkeys((new[:-1], old[:-1])):
+        server.break_check.check_directory(open_.storage, parent, actor, now)
+
+
+def _check_nothing_is_open_below(change: Change) -> None:
+    """A directory in which something is open keeps its name; who caches handles is asked first ([MS-FSA]
+    2.1.4.2)."""
+    server, open_ = change.server, change.open
+    below = list(server.file_table.opens_at(open_.storage, open_.path, below=True))
+    _await_breaks(change, [other.stream for other in below], Operation.RENAME)
+    if any(not other.is_closed for other in below):
+        raise StorageError(server.policies.information.rename_open_children_status())
 
 
 def _check_target(change: Change, target: Path, *, replace: bool) -> None:
@@ -339,23 +380,28 @@ def _check_target(change: Change, target: Path, *, replace: bool) -> None:
     if node is None:
         return
     info = node.info()
-    is_open = change.server.file_table.find(open_.storage, node.file_id) is not None
+    file = change.server.file_table.find(open_.storage, node.file_id)
     node.close()
     if info.file_id == open_.node.file_id:
         return
     if not replace:
         raise StorageError(Status.OBJECT_NAME_COLLISION)
+    if file is not None:
+        _await_breaks(change, list(file.streams.values()), Operation.REPLACE)
+    is_open = file is not None and any(True for _ in file.opens())
     if is_open or info.is_directory or info.file_attributes & FileAttributes.READONLY:
         raise StorageError(Status.ACCESS_DENIED)
 
 
 def _check_parent_shares_write(change: Change, parent: Path) -> None:
     """A directory that is open for DELETE, or that somebody shares no writing of, takes no new name."""
-    for other in change.server.file_table.opens_at(change.open.storage, parent, below=False):
-        if other.is_directory and other.file.delete_pending:
-            raise StorageError(Status.DELETE_PENDING)
-        if other.is_directory and other.has_access(AccessMask.DELETE):
-            raise StorageError(Status.SHARING_VIOLATION)
+    opens = list(change.server.file_table.opens_at(change.open.storage, parent, below=False))
+    if any(other.is_directory and other.file.delete_pending for other in opens):
+        raise StorageError(Status.DELETE_PENDING)
+    conflicting = [one for one in opens if one.is_directory and one.has_access(AccessMask.DELETE)]
+    _await_breaks(change, [one.stream for one in conflicting], Operation.SHARING_VIOLATION)
+    if any(not one.is_closed for one in conflicting):
+        raise StorageError(Status.SHARING_VIOLATION)
 
 
 def _rename_stream(change: Change, new: str, *, replace: bool) -> None:
@@ -372,6 +418,8 @@ def _rename_stream(change: Change, new: str, *, replace: bool) -> None:
     streams.pop(fold(open_.stream.name), None)
     open_.stream.name = new
     streams[fold(new)] = open_.stream
+    for other in open_.stream.opens:
+        change.server.lease_tables.rename(other)
     open_.note_change(change.now)
 
 
@@ -387,6 +435,8 @@ def _set_link(change: Change) -> None:
     _check_target(change, target.path, replace=bool(information.replace_if_exists))
     open_.storage.link(open_.path, target.path, replace=bool(information.replace_if_exists))
     touch_directory(open_.storage, target.path[:-1], change.now)
+    actor = change.server.break_check.actor_of(open_)
+    change.server.break_check.check_directory(open_.storage, target.path[:-1], actor, change.now)
     open_.note_change(change.now)
 
 

@@ -63,6 +63,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         except StorageError as error:
             return Reply(error.status)
         open_.current_byte_offset = body.offset + body.length
+        open_.is_modified = True
         changed = CompletionFilter.LAST_WRITE | (CompletionFilter.SIZE if grows else CompletionFilter.NONE)
         server.change_notifier.modified(open_, changed, now)
     return Reply(Status.SUCCESS, WriteResponse(count=body.length))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.caching import Actor, Operation
 from smbtorture_py.server.lease import Lease
 from smbtorture_py.server.open import Open
-from smbtorture_py.server.parts.file_table import OpenStream
-from smbtorture_py.server.storage import Path, Storage
+from smbtorture_py.server.parts.file_table import OpenFile, OpenStream
+from smbtorture_py.server.storage import Path, Storage, StorageError
 from smbtorture_py.wire.create import OplockLevel
 from smbtorture_py.wire.lease import LeaseState
 
@@ -57,19 +57,39 @@ class BreakCheck:
         """Break what stands against an operation on an open that has all it needs: nobody is waited for."""
         self.check(open_.stream, self.actor_of(open_), operation, now)
 
+    def check_parent(self, open_: Open, now: float) -> None:
+        """Break what others have cached of the directory of a file that has changed."""
+        if open_.path:
+            self.check_directory(open_.storage, open_.path[:-1], self.actor_of(open_), now)
+
     def check_directory(self, storage: Storage, path: Path, actor: Actor, now: float) -> None:
         """Break what others have cached of a directory in which something changes ([MS-FSA] 2.1.4.12,
         PARENT_OBJECT); nobody is waited for."""
-        policy = self._server.policies.lease
-        streams = dict.fromkeys(
-            open_.stream
-            for open_ in self._server.file_table.opens_at(storage, path, below=False)
-            if open_.is_directory
-        )
-        for stream in streams:
-            for lease in stream.leases():
-                if not policy.is_own(lease, actor.parent_lease_id):
+        server = self._server
+        if not server.config.directory_leasing or server.lease_tables.is_empty:
+            return
+        file = self._open_directory(storage, path)
+        for stream in list(file.streams.values()) if file is not None else ():
+            for lease in stream.leases() if stream.content is None else ():
+                if not server.policies.lease.is_own(lease, actor.parent_lease_id):
                     self._check_lease(lease, Operation.CHANGE_CHILD, now)
+
+    def _open_directory(self, storage: Storage, path: Path) -> OpenFile | None:
+        """The directory at a path, where it is open."""
+        try:
+            node = storage.lookup(path)
+        except StorageError:
+            return None
+        if node is None:
+            return None
+        file_id = node.file_id
+        node.close()
+        return self._server.file_table.find(storage, file_id)
+
+    def is_breaking_for(self, stream: OpenStream, actor: Actor) -> bool:
+        """Tell whether a lease of somebody else on the stream is breaking."""
+        policy = self._server.policies.lease
+        return any(lease.breaking and not policy.is_own(lease, actor.lease_id) for lease in stream.leases())
 
     def grant(self, open_: Open, lease: Lease, state: LeaseState) -> bool:
         """Tell whether the store grants a state to the lease of an open ([MS-FSA] 2.1.5.18)."""

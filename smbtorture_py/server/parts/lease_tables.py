@@ -29,6 +29,11 @@ class LeaseTables:
         table = self._tables.get(client_guid)
         return None if table is None else table.lease_list.get(lease_key)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has a lease."""
+        return not self._tables
+
     def leases(self) -> list[Lease]:
         """Every lease there is."""
         return [lease for table in self._tables.values() for lease in table.lease_list.values()]
@@ -64,10 +69,10 @@ class LeaseTables:
         if not table.lease_list:
             del self._tables[lease.client_guid]
 
-    def rename(self, open_: Open, filename: LeasedName) -> None:
-        """Let the lease of an open follow the file to its new name."""
+    def rename(self, open_: Open) -> None:
+        """Let the lease of an open that has a new name follow it."""
         if open_.lease is not None:
-            open_.lease.filename = filename
+            open_.lease.filename = LeasedName.of(open_.storage, open_.path, open_.stream.name)
 
     # Breaks.
 
@@ -143,8 +148,6 @@ class LeaseTables:
             following = policy.follow_up(lease.lease_state, required)
             self.start_break(lease, following, now, follows_up=True)
             lease.required_state &= required
-            if lease.breaking and policy.follow_up_holds_waiters():
-                return
         self.resume_waiters(lease, now)
 
     def next_deadline(self) -> float | None:

@@ -41,6 +41,7 @@ _BROKEN_BY: Final[dict[Operation, LeaseState]] = {
     Operation.LOCK: READ_WRITE,
     Operation.SET_SIZE: READ_WRITE,
     Operation.RENAME: LeaseState.HANDLE_CACHING,
+    Operation.REPLACE: LeaseState.HANDLE_CACHING,
     Operation.DELETE: LeaseState.HANDLE_CACHING,
     Operation.CHANGE_CHILD: READ_WRITE,
 }
@@ -186,9 +187,15 @@ class LeasePolicy:
         del acknowledged
         return required
 
-    def follow_up_holds_waiters(self) -> bool:
-        """Whether those who waited for one break wait for the break that follows it, whatever it is of."""
+    def retry_awaits_every_break(self) -> bool:
+        """Whether an open that has waited for one break waits for every other one, whatever it is of."""
         return False
+
+    def parent_at_delete(self, closer: bytes | None, deleter: bytes | None) -> bytes | None:
+        """Whose directory lease does not break when a file goes: that of the last open of the file, whoever
+        asked for the deletion ([MS-FSA] 2.1.5.5)."""
+        del deleter
+        return closer
 
     # Breaking one.
 

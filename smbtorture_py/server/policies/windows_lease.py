@@ -37,9 +37,13 @@ class WindowsLeasePolicy(LeasePolicy):
         """A break that follows another goes in steps: R is taken by one of its own."""
         return required | LeaseState.READ_CACHING if acknowledged & _WRITE_OR_HANDLE else required
 
-    def follow_up_holds_waiters(self) -> bool:
+    def retry_awaits_every_break(self) -> bool:
         """Whoever waits for one break waits for those that follow it."""
         return True
+
+    def parent_at_delete(self, closer: bytes | None, deleter: bytes | None) -> bytes | None:
+        """Nobody's, unless both opens name the same directory lease."""
+        return closer if closer == deleter else None
 
     def new_epoch(self, lease: Lease, *, follows_up: bool) -> int:
         """A break that follows an acknowledgment has the epoch of the one before (<248>)."""

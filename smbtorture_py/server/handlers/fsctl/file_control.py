@@ -80,6 +80,7 @@ def _set_zero_data(server: Server, open_: Open, body: IoctlRequest, now: float) 
     if open_.stream.locks.conflicts_with_access(open_, given.file_offset, length, write=True):
         raise StorageError(server.policies.read_write.lock_conflict_status())
     server.break_check.check_open(open_, Operation.WRITE, now)
+    open_.is_modified = True
     content.zero(given.file_offset, length)
     open_.note_write(now)
     return b""

@@ -90,6 +90,7 @@ def copy(server: Server, request: Request, body: IoctlRequest, now: float) -> Ou
             return _reply(target, body, status, done)
         total += chunk.length
     target.note_write(now)
+    target.is_modified = True
     done = SrvCopychunkResponse(
         chunks_written=len(given.chunks), chunk_bytes_written=0, total_bytes_written=total
     )
