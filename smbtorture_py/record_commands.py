@@ -15,12 +15,21 @@ from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.imports.formats import READERS
 from smbtorture_py.imports.outside import About, to_records
 from smbtorture_py.plain_errors import plainly
-from smbtorture_py.record_files import leave, read_outside, read_records, transcript_beside, write_text
+from smbtorture_py.record_files import (
+    leave,
+    read_outside,
+    read_records,
+    read_text,
+    transcript_beside,
+    write_text,
+)
 from smbtorture_py.report.compatibility.disagreements import disagreements_markdown
 from smbtorture_py.report.compatibility.matrix import Rule, build
 from smbtorture_py.report.compatibility.page import compatibility_page
 from smbtorture_py.results.comparison import Change, Difference, by_case, compare
 from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.expectation_update import Triage, update
+from smbtorture_py.results.expectations import DeviationClass
 from smbtorture_py.results.gate import judge_run
 from smbtorture_py.results.records import to_json
 from smbtorture_py.runs import timestamp
@@ -169,6 +178,57 @@ def import_command(
     click.echo(f"records: {output}: {told}")
 
 
+@click.group("expect")
+def expect_group() -> None:
+    """Keep the expectations of a product up to date."""
+
+
+@expect_group.command("update")
+@click.argument("records", nargs=-1, required=True, type=RECORDS_PATH)
+@click.option(
+    "--file", "path", type=RECORDS_PATH, metavar="FILE", help="The expectation file, if not shipped."
+)
+@click.option("--reason", default="", help="Why it fails, from a trace: what is new gets an entry.")
+@click.option("--reference", default="", help="With --reason: the bug, the source or the note.")
+@click.option(
+    "--class", "deviation_class", type=click.Choice([one.value for one in DeviationClass]), default="bug",
+    show_default=True,
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@plainly
+def update_command(
+    records: tuple[Path, ...],
+    path: Path | None,
+    reason: str,
+    reference: str,
+    deviation_class: str,
+    dry_run: bool,
+) -> int:
+    """Rewrite the expectations of a product from the runs in RECORDS; comments and order stay.
+
+    Entries that pass are narrowed to other versions or taken out. What fails newly, or otherwise than
+    expected, is listed; only with --reason and --reference it is written down, because that takes somebody
+    who has read the trace. Exits with 1 where something is left.
+    """
+    if bool(reason) != bool(reference):
+        raise click.UsageError("--reason and --reference go together")
+    runs = [read_records(one) for one in records]
+    products = sorted({run.run.product for run in runs})
+    if len(products) > 1:
+        raise click.UsageError(f"the runs are of several products: {', '.join(products)}")
+    path = path or Path("suites", "expectations", f"{products[0]}.yaml")
+    triage = Triage(reason, reference, DeviationClass(deviation_class)) if reason else None
+    text = read_text(path) if path.exists() else f"product: {products[0]}\n"
+    found = update(text, str(path), runs, triage)
+    for line in found.done:
+        click.echo(line)
+    for line in found.left:
+        click.echo(f"not known: {line}")
+    if not dry_run and found.text != text:
+        write_text(path, found.text)
+    return int(ExitCode.REGRESSIONS if found.left else ExitCode.FINE)
+
+
 RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (
-    gate_command, compare_command, report_command, import_command,
+    gate_command, compare_command, report_command, import_command, expect_group,
 )  # fmt: skip

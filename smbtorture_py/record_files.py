@@ -61,6 +61,15 @@ def transcript_beside(folder: Path, result: ResultRecord) -> str:
     return text
 
 
+def read_text(path: Path) -> str:
+    """Read a file of ours; raises ConfigurationError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigurationError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file, with its folder; raises ConfigurationError."""
     try:

@@ -136,7 +136,9 @@ class Expectation(BaseModel):
         return VersionRange.parse(self.versions).holds(version) and (not wanted or bool(wanted & present))
 
     def fits(self, result: ResultRecord) -> bool:
-        """Tell whether the result is a non-pass of the kind described here."""
+        """Tell whether the result is a non-pass of the kind described here, or a pass of an intermittent."""
+        if result.outcome is Outcome.PASS:
+            return self.is_intermittent
         return (
             result.outcome in self.outcome
             and (self.behaviour is None or self.behaviour == result.behaviour)
