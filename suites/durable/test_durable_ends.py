@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
@@ -272,12 +273,15 @@ def test_the_end_of_its_time_deletes(lab: Lab, kind: Kind) -> None:
     client, other = Client(lab.logon()), Client(lab.another_client())
     handle = client.handle(kind, timeout=SHORT, create_options=CreateOptions.DELETE_ON_CLOSE)
     client.leave(other)
-    gone = lab.eventually(
-        lambda: other.tree.create(
+
+    def look() -> Answer:
+        answer = other.tree.create(
             handle.file.name, desired_access=STAT, create_disposition=CreateDisposition.OPEN
-        ),
-        lambda answer: answer.actual is Status.OBJECT_NAME_NOT_FOUND,
-        within=LONG,
-    )
+        )
+        if answer.actual is Status.SUCCESS:
+            answer.open.close()
+        return answer
+
+    gone = lab.eventually(look, lambda one: one.actual is Status.OBJECT_NAME_NOT_FOUND, within=LONG)
     check(gone, specification=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(other.session)
