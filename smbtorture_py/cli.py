@@ -226,6 +226,7 @@ def _share(text: str) -> ShareOption:
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="RECORDS", help="With --gate: known there."
 )
+@click.option("--redact", is_flag=True, help="Leave the authentication exchanges out of captures.")
 @click.option("-v", "--verbose", is_flag=True, help="One line for each case.")
 @plainly
 def run_command(
@@ -246,6 +247,7 @@ def run_command(
     records: Path | None,
     gate: bool,
     baseline: Path | None,
+    redact: bool,
     verbose: bool,
 ) -> int:
     """Run the shipped suites, or those of --suite, against TARGET, a name of targets.yaml.
@@ -278,6 +280,8 @@ def run_command(
         arguments.append("--allow-disruptive")
     if gate:
         arguments.append("--gate")
+    if redact:
+        arguments.append("--redact")
     if baseline is not None:
         arguments += ["--baseline", str(baseline)]
     return int(pytest.main(arguments))

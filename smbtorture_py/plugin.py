@@ -116,6 +116,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption("--gate", action="store_true", help="repeat what fails, and leave what a CI job shows")
     group.addoption("--baseline", type=Path, metavar="RECORDS", help="with --gate: what fails there is known")
+    group.addoption(
+        "--redact", action="store_true", help="leave the authentication exchanges out of captures"
+    )
     group.addoption(ALONE, type=Path, help=argparse.SUPPRESS)
 
 
@@ -462,6 +465,7 @@ class _Controller(_Run):
                 assert isinstance(result, ResultRecord) and self._ledger is not None
                 self._begin_from_worker()
                 self._ledger.add(result)
+                self._ledger.add_server_log(result)
                 if result.outcome is Outcome.CRASH:
                     self._server_down(result)
                 self._in_flight.pop(result.key, None)
@@ -699,6 +703,7 @@ def _options(config: pytest.Config, selection: Selection) -> RunOptions:
         catalogue_files=catalogue_files(_beside(config)),
         allow_disruptive=config.getoption("--allow-disruptive"),
         case_limit=config.getoption("--case-limit"),
+        redact=config.getoption("--redact"),
     )
 
 

@@ -20,7 +20,7 @@ from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.own_catalogue import catalogue_with
 from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.conformance.target import Target
-from smbtorture_py.evidence.bundle import write_evidence
+from smbtorture_py.evidence.bundle import SERVER_LOG, write_evidence
 from smbtorture_py.report.junit import write_junit
 from smbtorture_py.report.summary import write_summary
 from smbtorture_py.results.exit_codes import ExitCode
@@ -53,6 +53,8 @@ RECORDS: Final = "records.jsonl"
 PERMISSION: Final = "permission to disturb others"
 CASE_LIMIT: Final = 300.0
 SLOW_FACTOR: Final = 4
+MOST_OF_A_LOG: Final = 65_536
+"""Characters of the server's log that go beside one result."""
 _KIBIBYTE: Final = 1024
 _GIGABIT: Final = 1_000_000_000
 """How much longer a slow case may take."""
@@ -75,6 +77,8 @@ class RunOptions:
     """Requirements that those folders bring along."""
     case_limit: float = CASE_LIMIT
     """Seconds of real time that one case may take, before scaling."""
+    redact: bool = False
+    """Leave the authentication exchanges out of captures."""
 
     @property
     def folder(self) -> Path:
@@ -131,6 +135,7 @@ class Executor:
                 "seed": options.seed,
                 "records": str(options.records),
                 "allow_disruptive": options.allow_disruptive,
+                "redact": options.redact,
                 "case_limit": options.case_limit,
                 "expectations": [str(folder) for folder in options.expectation_folders],
                 "suites": list(options.suites),
@@ -152,6 +157,7 @@ class Executor:
             seed=seed,
             records=Path(str(given["records"])),
             allow_disruptive=given["allow_disruptive"] is True,
+            redact=given["redact"] is True,
             case_limit=limit,
             suites=tuple(map(str, suites)),
             expectation_folders=tuple(Path(one) for one in folders),
@@ -190,7 +196,9 @@ class Executor:
             return record
         folder = self.options.folder / "evidence" / file_name(record.key)
         requirement = self.catalogue.find(record.requirement)
-        write_evidence(folder, result, reproduce=record.reproduce, requirement=requirement)
+        write_evidence(
+            folder, result, reproduce=record.reproduce, requirement=requirement, redact=self.options.redact
+        )
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
 
     def without_result(
@@ -269,6 +277,8 @@ class Ledger:
     """What is wrong with the run as a whole."""
     expectations_unused: bool = False
     hooks: list[HookRecord] = field(default_factory=list)
+    _logged: int = 0
+    """Characters of the server's log that have been looked at."""
     _writer: RecordWriter | None = None
     _run: RunRecord | None = None
 
@@ -310,6 +320,19 @@ class Ledger:
         self.results[result.key] = result
         self.add_hooks(result.key)
         self._writer.write(result)
+
+    def add_server_log(self, result: ResultRecord) -> None:
+        """Put beside the evidence of an unexpected result what the server has logged since the last such
+        result; with several workers that is of all of them.
+        """
+        if result.verdict is not Verdict.REGRESSION or not result.evidence:
+            return
+        text = self.started.log()
+        new = text[self._logged :] if len(text) >= self._logged else text
+        self._logged = len(text)
+        if new:
+            path = self.options.folder / result.evidence / SERVER_LOG
+            path.write_text(new[-MOST_OF_A_LOG:], encoding="utf-8")
 
     def add_hooks(self, key: str) -> None:
         """Write the commands that were run since the last call, for a case or (empty) for the run."""

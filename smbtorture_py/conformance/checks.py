@@ -165,6 +165,25 @@ class HasLab(Protocol):
         ...
 
 
+@dataclass(slots=True, frozen=True)
+class Place:
+    """Where in the traffic something can be seen: a received message, and a field of it."""
+
+    channel: str = ""
+    message_id: int | None = None
+    field: str = ""
+
+    @classmethod
+    def of(cls, answer: Answer, field: str) -> Place:
+        """Return the place of a field of an answer."""
+        return cls(answer.connection.name, answer.exchange.request.header.message_id, field)
+
+
+STATUS: Final = "status"
+PROTECTION: Final = "header.flags"
+NOWHERE: Final = Place()
+
+
 class Check:
     """The type of `check`; it keeps nothing: observations go to the lab of what is checked."""
 
@@ -180,7 +199,7 @@ class Check:
             raise TimedOut(
                 f"{answer.label}: no answer after {answer.waited:g} s, expected {_list(behaviours)}"
             )
-        judge(answer.lab, answer.label, actual, behaviours, requirement)
+        judge(answer.lab, answer.label, actual, behaviours, requirement, place=Place.of(answer, STATUS))
 
     def field(
         self, answer: Answer, name: str, *, requirement: str | None = None, **behaviours: Expected
@@ -191,14 +210,16 @@ class Check:
         An answer that is not there or is an error response blocks the case: its status is to be checked
         before.
         """
-        judge(answer.lab, f"{answer.label}: {name}", answer.field(name), behaviours, requirement)
+        what = f"{answer.label}: {name}"
+        judge(answer.lab, what, answer.field(name), behaviours, requirement, place=Place.of(answer, name))
 
     def protection(self, answer: Answer, *, requirement: str | None = None, **behaviours: Expected) -> None:
         """Judge how the response is protected, by `conformance.answer.Protection`; an answer that is not
         there blocks the case.
         """
         what = f"{answer.label}: protection of the response"
-        judge(answer.lab, what, answer.protection, behaviours, requirement)
+        place = Place.of(answer, PROTECTION)
+        judge(answer.lab, what, answer.protection, behaviours, requirement, place=place)
 
     def that(
         self,
@@ -227,6 +248,7 @@ class Check:
                 {SPECIFICATION: Status.SUCCESS},
                 None,
                 level=Level.MUST,
+                place=Place.of(answer, STATUS),
             )
 
 
@@ -242,9 +264,10 @@ def judge(
     requirement_id: str | None,
     *,
     level: Level | None = None,
+    place: Place | None = None,
 ) -> Observation:
     """Compare `actual` with the named behaviours, record the observation, and raise CheckFailed for a
-    failure; `level` None: the requirement's.
+    failure; `level` None: the requirement's; `place` is where in the traffic it can be seen.
     """
     if not behaviours:
         raise ValueError(f"the check of {what} names no behaviour")
@@ -262,9 +285,30 @@ def judge(
         outcome=worth(behaviour, level),
     )
     lab.observations.append(observation)
+    _note(lab, observation, requirement, place or NOWHERE)
     if observation.outcome is Outcome.FAIL:
         raise CheckFailed(explain(observation, requirement))
     return observation
+
+
+def _note(lab: Lab, seen: Observation, requirement: Requirement, place: Place) -> None:
+    """Leave in the traffic what was checked here; what is not as it should be with the requirement's text."""
+    is_complaint = seen.outcome in (Outcome.FAIL, Outcome.WARN)
+    told = [
+        f"check {seen.step} {seen.outcome}: {seen.what}: {seen.actual} [{seen.behaviour or 'unexpected'}]"
+    ]
+    if is_complaint:
+        told += [f"expected {line}" for line in seen.expected]
+        told.append(f"{requirement.id} [{requirement.level}] {requirement.source}".rstrip())
+        told += [f"when {requirement.condition}", f"then {requirement.outcome}"]
+    lab.world.taps.note(
+        lab.world.now,
+        "\n".join(told),
+        is_complaint=is_complaint,
+        channel=place.channel,
+        message_id=place.message_id,
+        field=place.field,
+    )
 
 
 def worth(behaviour: str | None, level: Level) -> Outcome:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Final
 
+from smbtorture_py.evidence.notes import by_frame
 from smbtorture_py.net.core import Address
-from smbtorture_py.net.taps import CapturedEvent, CapturedFrame, CaptureRecord, EventKind, Flow
+from smbtorture_py.net.taps import CapturedEvent, CapturedFrame, CapturedNote, CaptureRecord, EventKind, Flow
 from smbtorture_py.wire.codec import align
 from smbtorture_py.wire.framing import Closed
 
@@ -99,10 +100,15 @@ class PcapngWriter:
     def __init__(self, comment: str = "") -> None:
         self._comment = comment
         self._streams: dict[str, _Stream] = {}
+        self._notes: dict[int, list[CapturedNote]] = {}
         self._hosts: dict[str, ipaddress.IPv4Address | ipaddress.IPv6Address] = {}
 
     def write(self, records: Iterable[CaptureRecord]) -> Iterator[bytes]:
-        """Yield the blocks of the section, header first; plain messages have no place in a capture."""
+        """Yield the blocks of the section, header first; plain messages have no place in a capture, and notes
+        are comments of the packets they are about.
+        """
+        records = list(records)
+        self._notes = by_frame(records)
         yield _block(_SECTION_HEADER, _SECTION.pack(_BYTE_ORDER_MAGIC, 1, 0, -1) + _options(self._comment))
         yield _block(_INTERFACE_DESCRIPTION, _INTERFACE.pack(LINKTYPE_RAW, 0, 0))
         for record in records:
@@ -116,7 +122,10 @@ class PcapngWriter:
         stream = self._streams[record.channel]
         for start in range(0, len(record.data), SEGMENT_SIZE):
             segment = record.data[start : start + SEGMENT_SIZE]
-            comment = "" if record.complete else "a piece of a frame"
+            comments = ["a piece of a frame"] * (not record.complete)
+            if start + SEGMENT_SIZE >= len(record.data):
+                comments += [note.text for note in self._notes.get(record.number, ())]
+            comment = "\n".join(comments)
             yield self._packet(stream, record.flow, _Tcp.PSH | _Tcp.ACK, record.at, segment, comment)
 
     def _event(self, record: CapturedEvent) -> Iterator[bytes]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from enum import Enum
 from typing import Final
 
+from smbtorture_py.evidence.notes import Notes
 from smbtorture_py.net.taps import (
     LENGTH_BYTES,
     CapturedEvent,
     CapturedFrame,
+    CapturedNote,
     CapturedPlain,
     CaptureRecord,
     Flow,
@@ -50,68 +52,98 @@ def transcript(records: Iterable[CaptureRecord]) -> Iterator[str]:
     """Yield the lines of the time line, without line ends; times are seconds since the first record.
 
     A message inside an encrypted frame is shown where its plain text was captured. Bulk data and tokens
-    appear by their length only, so no secret gets in.
+    appear by their length only, so no secret gets in. A field that a check complains about is in `>>` and
+    `<<`, and the line is followed by the complaint with the text of the requirement.
     """
+    records = list(records)
+    notes = Notes.of(records)
     start: float | None = None
     for record in records:
         start = record.at if start is None else start
+        if isinstance(record, CapturedNote):
+            if record.message_id is None:
+                yield from _note_lines(record, f"{record.at - start:12.6f}")
+            continue
         prefix = f"{record.at - start:12.6f}  {record.channel:<8}"
         if isinstance(record, CapturedEvent):
             yield f"{prefix} **  {record.kind.value} {record.local} {record.remote} {record.detail}".rstrip()
             continue
         arrow = _ARROWS[record.flow]
-        for line in _message_lines(record):
+        for line, noted in _message_lines(record, notes):
             yield f"{prefix} {arrow}  {line}"
+            for note in noted:
+                yield from _note_lines(note, " " * 12)
 
 
-def _message_lines(record: CapturedFrame | CapturedPlain) -> Iterator[str]:
+def _note_lines(note: CapturedNote, margin: str) -> Iterator[str]:
+    """Yield a note, its first line marked where it complains."""
+    first, *rest = note.text.splitlines()
+    yield f"{margin}  {'!!!' if note.is_complaint else '==='} {first}"
+    yield from (f"{'':{len(margin)}}      {line}" for line in rest)
+
+
+def _message_lines(
+    record: CapturedFrame | CapturedPlain, notes: Notes
+) -> Iterator[tuple[str, Sequence[CapturedNote]]]:
+    """Yield a line for each message, with the notes about it."""
     payload = memoryview(record.data)
     mark = f"(inside frame {record.frame}) " if isinstance(record, CapturedPlain) else f"#{record.number} "
     if isinstance(record, CapturedFrame):
         payload = payload[LENGTH_BYTES:]
         if not record.complete:
-            yield f"{mark}a piece of a frame, {len(record.data)} bytes"
+            yield f"{mark}a piece of a frame, {len(record.data)} bytes", ()
             return
     kind = bytes(payload[: len(PROTOCOL_ID)])
     if kind != PROTOCOL_ID:
-        yield f"{mark}{_ENVELOPES.get(kind, 'not SMB')}, {len(payload)} bytes"
+        yield f"{mark}{_ENVELOPES.get(kind, 'not SMB')}, {len(payload)} bytes", ()
         return
     findings: Findings = []
     for message in decode_chain(payload, _DIRECTIONS[record.flow], findings):
-        yield f"{mark}{_header(message.header, record.flow)}{_body(message.body)}"
+        noted = notes.about(record, message.header)
+        fields = frozenset(note.field for note in noted if note.is_complaint)
+        yield f"{mark}{_header(message.header, record.flow, fields)}{_body(message.body, fields)}", noted
     for finding in findings:
-        yield f"    ! {finding}"
+        yield f"    ! {finding}", ()
 
 
-def _header(header: Header, flow: Flow) -> str:
+def _header(header: Header, flow: Flow, fields: frozenset[str]) -> str:
     command = header.command
     name = Command(command).name if command in tuple(Command) else f"command {command:#06x}"
     words = [name]
+
+    def word(field: str, text: str) -> None:
+        words.append(f">>{text}<<" if field in fields or f"header.{field}" in fields else text)
+
     if flow is Flow.RECEIVED:
-        words.append(status_name(header.status))
+        word("status", status_name(header.status))
     elif header.status:
-        words.append(f"channel_sequence={header.channel_sequence}")
-    words.append(f"mid={header.message_id}")
-    words.append(f"credits={header.credits}/{header.credit_charge}")
+        word("channel_sequence", f"channel_sequence={header.channel_sequence}")
+    word("message_id", f"mid={header.message_id}")
+    word("credits", f"credits={header.credits}/{header.credit_charge}")
     if header.session_id:
-        words.append(f"sid={header.session_id:#x}")
+        word("session_id", f"sid={header.session_id:#x}")
     if header.async_id:
-        words.append(f"async={header.async_id:#x}")
+        word("async_id", f"async={header.async_id:#x}")
     elif header.tree_id:
-        words.append(f"tid={header.tree_id:#x}")
-    words.extend(flag.name or "" for flag in _FLAG_NAMES if header.flags & flag)
+        word("tree_id", f"tid={header.tree_id:#x}")
+    flags = " ".join(flag.name or "" for flag in _FLAG_NAMES if header.flags & flag)
+    if flags or "header.flags" in fields:
+        word("flags", flags or "no flags")
     return " ".join(words)
 
 
-def _body(body: Body) -> str:
+def _body(body: Body, marked: frozenset[str]) -> str:
     shown = [f" | {type(body).__name__}"]
+    names = {name.partition(".")[0] for name in marked}
     for each in fields(body):
-        if each.name in _LAYOUT_FIELDS or each.name.endswith(_LAYOUT_SUFFIXES):
+        is_marked = each.name in names
+        if not is_marked and (each.name in _LAYOUT_FIELDS or each.name.endswith(_LAYOUT_SUFFIXES)):
             continue
         value: object = getattr(body, each.name)
-        if value is AUTO or value in (None, 0, "", b"", [], ()):
+        if not is_marked and (value is AUTO or value in (None, 0, "", b"", [], ())):
             continue
-        shown.append(f" {each.name}={_value(value)}")
+        text = f"{each.name}={_value(value)}"
+        shown.append(f" >>{text}<<" if is_marked else f" {text}")
     return "".join(shown)
 
 

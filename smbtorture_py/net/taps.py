@@ -1,4 +1,5 @@
-"""Captures: every frame of a world's links as on the wire, the plain messages inside, and what befell a link.
+"""Captures: every frame of a world's links as on the wire, the plain messages inside, what befell a link, and
+notes.
 
 A frame is what Direct TCP delimits ([MS-SMB2] 2.1): four bytes of length and as many of payload. Records are
 in the order in which things happened, each with a number unique in its world, so channels share one time
@@ -77,7 +78,25 @@ class CapturedEvent:
     detail: str
 
 
-CaptureRecord: TypeAlias = CapturedFrame | CapturedPlain | CapturedEvent
+@dataclass(slots=True, frozen=True)
+class CapturedNote:
+    """What somebody who looked at the traffic has to say at this point, such as the result of a check.
+
+    It is about the message with `message_id` that was received on `channel`, and there about `field` (a name
+    as in the wire layer, `status`, or `header.` and a name); a `message_id` of None: about no message in
+    particular.
+    """
+
+    number: int
+    at: float
+    text: str
+    is_complaint: bool
+    channel: str = ""
+    message_id: int | None = None
+    field: str = ""
+
+
+CaptureRecord: TypeAlias = CapturedFrame | CapturedPlain | CapturedEvent | CapturedNote
 
 
 class Tap(Protocol):
@@ -112,6 +131,20 @@ class Taps:
         number = self._next
         self._next += 1
         return number
+
+    def note(
+        self,
+        at: float,
+        text: str,
+        *,
+        is_complaint: bool,
+        channel: str = "",
+        message_id: int | None = None,
+        field: str = "",
+    ) -> None:
+        """Record a note, where anybody listens."""
+        if self._taps:
+            self.record(CapturedNote(self.number(), at, text, is_complaint, channel, message_id, field))
 
     def record(self, record: CaptureRecord) -> None:
         """Hand a record to every tap."""
@@ -162,7 +195,9 @@ _OVERHEAD: Final = 256
 
 
 def _weight(record: CaptureRecord) -> int:
-    return _OVERHEAD if isinstance(record, CapturedEvent) else _OVERHEAD + len(record.data)
+    if isinstance(record, CapturedEvent | CapturedNote):
+        return _OVERHEAD
+    return _OVERHEAD + len(record.data)
 
 
 LENGTH_BYTES: Final = 4
