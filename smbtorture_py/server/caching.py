@@ -48,10 +48,11 @@ class Operation(Enum):
 class Actor:
     """Who operates: the open (None while it is being made), and the leases that are his own.
 
-    `lease_id` and `parent_lease_id` are what [MS-FSA] calls Open.TargetOplockKey and Open.ParentOplockKey,
-    made from lease keys by `LeasePolicy.client_lease_id`.
+    `lease_id` is what [MS-FSA] calls Open.TargetOplockKey, as `LeasePolicy.client_lease_id` makes it;
+    `parent_lease_key` is its Open.ParentOplockKey, empty where the open names no lease of its directory.
     """
 
     open: Open | None = None
-    lease_id: bytes | None = None
-    parent_lease_id: bytes | None = None
+    client_guid: bytes = b""
+    lease_id: bytes = b""
+    parent_lease_key: bytes = b""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.caching import Actor, Operation
+from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.storage import Node, NodeInfo, NodeTimes, Path, Storage, StorageError
 from smbtorture_py.wire.codec import FileId
 from smbtorture_py.wire.create import CreateAction, CreateOptions, OplockLevel
@@ -285,7 +285,7 @@ def _mark_delete_pending(server: Server, open_: Open, now: float) -> None:
         open_.stream.delete_pending = True
     else:
         open_.file.delete_pending = True
-        open_.file.deleted_under = server.break_check.actor_of(open_).parent_lease_id
+        open_.file.deleted_under = server.break_check.actor_of(open_).parent_lease_key
 
 
 def _delete_if_last(server: Server, open_: Open, now: float) -> None:
@@ -304,9 +304,7 @@ def _delete_if_last(server: Server, open_: Open, now: float) -> None:
         return
     touch_directory(open_.storage, open_.path[:-1], now)
     server.change_notifier.removed(open_, now)
-    parent_lease_id = server.policies.lease.parent_at_delete(
-        server.break_check.actor_of(open_).parent_lease_id, file.deleted_under
-    )
-    server.break_check.check_directory(
-        open_.storage, open_.path[:-1], Actor(open_, None, parent_lease_id), now
-    )
+    actor = server.break_check.actor_of(open_)
+    parent = server.policies.lease.parent_at_delete(actor.parent_lease_key, file.deleted_under)
+    actor = replace(actor, parent_lease_key=parent)
+    server.break_check.check_directory(open_.storage, open_.path[:-1], actor, now)

@@ -55,16 +55,12 @@ def served(server: Server, attempt: Attempt) -> RequestLease | RequestLeaseV2 | 
 
 def actor(server: Server, attempt: Attempt) -> Actor:
     """Return who is opening: the keys that the open is going to have."""
-    context = served(server, attempt)
+    context, client_guid = served(server, attempt), attempt.request.connection.client_guid
     if context is None:
-        return Actor()
-    policy, client_guid = server.policies.lease, attempt.request.connection.client_guid
+        return Actor(None, client_guid)
+    policy = server.policies.lease
     parent = policy.stored_parent_key(context) if isinstance(context, RequestLeaseV2) else NO_LEASE_KEY
-    return Actor(
-        None,
-        policy.client_lease_id(client_guid, bytes(context.lease_key)),
-        policy.client_lease_id(client_guid, parent),
-    )
+    return Actor(None, client_guid, policy.client_lease_id(client_guid, bytes(context.lease_key)), parent)
 
 
 def acquire(server: Server, attempt: Attempt, open_: Open) -> None:

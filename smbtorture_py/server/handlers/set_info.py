@@ -197,6 +197,7 @@ def _set_basic(change: Change) -> None:
         changed |= bit if time is not None else CompletionFilter.NONE
     if changed:
         change.server.change_notifier.modified(open_, changed, change.now)
+    if attributes or any(time is not None for time in set_or_leave):
         change.server.break_check.check_parent(open_, change.now)
 
 
@@ -299,7 +300,7 @@ def _set_disposition(change: Change) -> None:
         raise StorageError(Status.DIRECTORY_NOT_EMPTY)
     _await_breaks(change, list(open_.file.streams.values()), Operation.DELETE)
     open_.file.delete_pending = True
-    open_.file.deleted_under = change.server.break_check.actor_of(open_).parent_lease_id
+    open_.file.deleted_under = change.server.break_check.actor_of(open_).parent_lease_key
     if open_.is_directory:
         change.server.change_notifier.is_deleting(open_, change.now)
 
@@ -357,7 +358,7 @@ def _set_rename(change: Change) -> None:
     open_.note_change(now)
     server.change_notifier.renamed(open_, old, now)
     actor = server.break_check.actor_of(open_)
-    for parent in dict.fromkeys((new[:-1], old[:-1])):
+    for parent in dict.fromkeys((old[:-1], new[:-1])):
         server.break_check.check_directory(open_.storage, parent, actor, now)
 
 

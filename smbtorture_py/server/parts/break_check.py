@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.caching import Actor, Operation
@@ -27,9 +28,8 @@ class BreakCheck:
         """Return who operates on an open."""
         lease = open_.lease
         if lease is None:
-            return Actor(open_)
-        parent = self._server.policies.lease.client_lease_id(lease.client_guid, lease.parent_lease_key)
-        return Actor(open_, lease.client_lease_id, parent)
+            return Actor(open_, open_.client_guid)
+        return Actor(open_, lease.client_guid, lease.client_lease_id, lease.parent_lease_key)
 
     def check(
         self,
@@ -69,10 +69,20 @@ class BreakCheck:
         if not server.config.directory_leasing or server.lease_tables.is_empty:
             return
         file = self._open_directory(storage, path)
-        for stream in list(file.streams.values()) if file is not None else ():
-            for lease in stream.leases() if stream.content is None else ():
-                if not server.policies.lease.is_own(lease, actor.parent_lease_id):
-                    self._check_lease(lease, Operation.CHANGE_CHILD, now)
+        leases = [
+            lease
+            for stream in (file.streams.values() if file is not None else ())
+            for lease in (stream.leases() if stream.content is None else ())
+            if not server.policies.lease.is_parent(lease, actor)
+        ]
+        for lease in leases:
+            if server.policies.lease.directory_break_is_deferred():
+                server.lease_tables.defer(lease, partial(self._change_child, lease), now)
+            else:
+                self._change_child(lease, now)
+
+    def _change_child(self, lease: Lease, now: float) -> None:
+        self._check_lease(lease, Operation.CHANGE_CHILD, now)
 
     def _open_directory(self, storage: Storage, path: Path) -> OpenFile | None:
         """The directory at a path, where it is open."""

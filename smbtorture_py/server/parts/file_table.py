@@ -56,8 +56,8 @@ class OpenFile:
     streams: dict[str, OpenStream] = field(default_factory=dict)
     """By folded name."""
     delete_pending: bool = False
-    deleted_under: bytes | None = None
-    """The directory lease that the open named which asked for the deletion (Open.ParentOplockKey)."""
+    deleted_under: bytes = b""
+    """The key of the directory lease that the open named which asked for the deletion."""
 
     def opens(self) -> Iterator[Open]:
         """All opens of all streams."""

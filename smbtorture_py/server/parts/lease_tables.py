@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.lease import Lease, LeasedName, LeaseTable
@@ -21,6 +22,7 @@ class LeaseTables:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._deferred: list[tuple[float, Lease, Callable[[float], None]]] = []
         self._tables: dict[bytes, LeaseTable] = {}
         """GlobalLeaseTableList, by ClientGuid."""
 
@@ -150,14 +152,24 @@ class LeaseTables:
             lease.required_state &= required
         self.resume_waiters(lease, now)
 
+    def defer(self, lease: Lease, act: Callable[[float], None], now: float) -> None:
+        """Do something about a lease that is still there as soon as what is under way has ended."""
+        self._deferred.append((now, lease, act))
+
     def next_deadline(self) -> float | None:
-        """When the first break counts as acknowledged; None where none runs out."""
-        return min(
-            (due for lease in self.leases() if (due := self._deadline(lease)) is not None), default=None
-        )
+        """When the first break counts as acknowledged, or something was deferred; None where there is
+        neither."""
+        deadlines = [due for due, _, _ in self._deferred]
+        deadlines += [due for lease in self.leases() if (due := self._deadline(lease)) is not None]
+        return min(deadlines, default=None)
 
     def tick(self, now: float) -> None:
-        """Acknowledge, in the client's place, every break that is overdue, with NONE (3.3.6.5)."""
+        """Do what was deferred; acknowledge, in the client's place, every break that is overdue, with NONE
+        (3.3.6.5)."""
+        deferred, self._deferred = self._deferred, []
+        for _, lease, act in deferred:
+            if lease.lease_opens:
+                act(now)
         for lease in self.leases():
             due = self._deadline(lease)
             if due is not None and due <= now:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.caching import READ_WRITE, SUPPORTED_STATES, Operation
+from smbtorture_py.server.caching import READ_WRITE, SUPPORTED_STATES, Actor, Operation
 from smbtorture_py.server.lease import NO_LEASE_KEY
 from smbtorture_py.wire.create import AccessMask, OplockLevel
 from smbtorture_py.wire.create_contexts import RequestLeaseV2
@@ -156,9 +156,21 @@ class LeasePolicy:
         """Whether an open asks for so little that it breaks no lease ([MS-FSA] 2.1.4.12)."""
         return not access & ~_LEASE_STAT_ACCESS
 
-    def is_own(self, lease: Lease, lease_id: bytes | None) -> bool:
+    def is_own(self, lease: Lease, lease_id: bytes) -> bool:
         """Whether a lease is that of the open which operates ([MS-FSA] 2.1.4.12.2)."""
         return lease.client_lease_id == lease_id
+
+    def is_parent(self, lease: Lease, actor: Actor) -> bool:
+        """Whether the lease of a directory is the one that an open in it named as its parent's: the same key
+        of the same client ([MS-FSA] 2.1.4.12.2)."""
+        is_named = actor.parent_lease_key not in (b"", NO_LEASE_KEY)
+        is_same_client = lease.client_guid == actor.client_guid
+        return is_named and is_same_client and lease.lease_key == actor.parent_lease_key
+
+    def directory_break_is_deferred(self) -> bool:
+        """Whether the operation is answered before those hear of it who cache its directory: the store asks
+        first (3.3.1.4)."""
+        return False
 
     def broken_by(self, operation: Operation) -> LeaseState:
         """What an operation of another takes away (3.3.1.4, [MS-FSA] 2.1.4.12)."""
@@ -191,7 +203,7 @@ class LeasePolicy:
         """Whether an open that has waited for one break waits for every other one, whatever it is of."""
         return False
 
-    def parent_at_delete(self, closer: bytes | None, deleter: bytes | None) -> bytes | None:
+    def parent_at_delete(self, closer: bytes, deleter: bytes) -> bytes:
         """Whose directory lease does not break when a file goes: that of the last open of the file, whoever
         asked for the deletion ([MS-FSA] 2.1.5.5)."""
         del deleter

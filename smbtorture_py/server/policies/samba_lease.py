@@ -18,6 +18,10 @@ class SambaLeasePolicy(WindowsLeasePolicy):
         """Clients with the same key do break each other."""
         return LeasePolicy.client_lease_id(self, client_guid, lease_key)
 
+    def directory_break_is_deferred(self) -> bool:
+        """Breaks go to the process that serves the lease, be it the same, by way of a message."""
+        return True
+
     def break_timeout(self, lease: Lease) -> float:
         """Persistent opens have no more time than others."""
         del lease

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smbtorture_py.server.lease import NO_LEASE_KEY
 from smbtorture_py.server.policies.lease import LeasePolicy
 from smbtorture_py.wire.lease import LeaseState
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.caching import Actor
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
     from smbtorture_py.wire.create_contexts import RequestLeaseV2
@@ -41,9 +43,14 @@ class WindowsLeasePolicy(LeasePolicy):
         """Whoever waits for one break waits for those that follow it."""
         return True
 
-    def parent_at_delete(self, closer: bytes | None, deleter: bytes | None) -> bytes | None:
+    def is_parent(self, lease: Lease, actor: Actor) -> bool:
+        """The key alone counts, whichever client names it."""
+        is_named = actor.parent_lease_key not in (b"", NO_LEASE_KEY)
+        return is_named and lease.lease_key == actor.parent_lease_key
+
+    def parent_at_delete(self, closer: bytes, deleter: bytes) -> bytes:
         """Nobody's, unless both opens name the same directory lease."""
-        return closer if closer == deleter else None
+        return closer if closer == deleter else NO_LEASE_KEY
 
     def new_epoch(self, lease: Lease, *, follows_up: bool) -> int:
         """A break that follows an acknowledgment has the epoch of the one before (<248>)."""
