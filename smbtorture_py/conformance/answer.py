@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.logon import LogonResult
@@ -122,7 +122,7 @@ class Answer:
             value = getattr(value, part)
         return value
 
-    def required(self, *statuses: Status) -> Answer:
+    def required(self, *statuses: Status) -> Self:
         """Return the answer itself where its status is one of these (SUCCESS unless given); else the case is
         blocked.
         """
@@ -131,7 +131,7 @@ class Answer:
             raise Blocked(f"{self.label}: {describe(self.actual)} instead of {describe(wanted)}")
         return self
 
-    def wait(self, within: float | None = None) -> Answer:
+    def wait(self, within: float | None = None) -> Self:
         """Wait for the final response for `within` seconds (unless given: the lab's patience); None need
         come.
         """

@@ -28,6 +28,9 @@ FARTHEST: Final = 0x7FFF
 STEP: Final = 0x6000
 """A step between numbers that is well inside what counts as newer."""
 
+BEHIND: Final = 1 << 20
+"""An offset that no data of these suites reaches."""
+
 DATA: Final = b"what the file holds"
 
 Change: TypeAlias = Callable[..., Answer]

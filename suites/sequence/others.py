@@ -11,10 +11,7 @@ from smbtorture_py.conformance.lab import LabOpen, Sending
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.echo import EchoRequest
 from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
-from suites.sequence.changes import Change
-
-BEHIND: Final = 1 << 20
-"""An offset that no data reaches."""
+from suites.sequence.changes import BEHIND, Change
 
 
 def read(file: LabOpen, **how: Unpack[Sending]) -> Answer:

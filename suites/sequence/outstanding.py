@@ -10,6 +10,7 @@ from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.lab import LabOpen, Sending
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.wire.change_notify import CompletionFilter
+from suites.sequence.changes import BEHIND
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class Held:
         self.answer.wait().required()
 
 
-def hold(file: LabOpen, at: int = 0, **how: Unpack[Sending]) -> Held:
+def hold(file: LabOpen, at: int = BEHIND, **how: Unpack[Sending]) -> Held:
     """Let a LOCK of the open wait for the byte `at`, which another open of the session has locked."""
     other = file.tree.open(file.name)
     other.lock(at).required()
