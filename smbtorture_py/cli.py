@@ -68,6 +68,9 @@ DIALECTS: Final = {
 }
 
 
+_SHARE_FLAGS: Final = ("encrypted", "read-only", "continuously-available")
+
+
 class _Group(click.Group):
     """A group whose usage errors exit with our code for them."""
 
@@ -99,7 +102,7 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--share", "shares", multiple=True, metavar="NAME=memory|DIR",
-    help="A share; `,encrypted` and `,read-only` may follow.",
+    help="A share; `,encrypted`, `,read-only` and `,continuously-available` may follow.",
 )  # fmt: skip
 @click.option("--policy", type=click.Choice(sorted(POLICIES)), default="specification", show_default=True)
 @click.option("--defect", "defects", multiple=True, metavar="ID", help="Be wrong on purpose; see `defects`.")
@@ -117,6 +120,10 @@ def main() -> None:
 )
 @click.option("--guest/--no-guest", default=False, show_default=True, help="Strangers become the guest.")
 @click.option("--anonymous/--no-anonymous", default=True, show_default=True)
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Keep persistent handles of continuously available shares in this folder, over restarts.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), help="Makes ids and keys reproducible.")
 @plainly
 def serve_command(
@@ -134,6 +141,7 @@ def serve_command(
     smbtorture_controls: bool,
     guest: bool,
     anonymous: bool,
+    state: Path | None,
     seed: int | None,
 ) -> None:
     """Serve files from memory or from folders, with the reference server, until SIGTERM.
@@ -157,6 +165,7 @@ def serve_command(
             smbtorture_controls=smbtorture_controls,
             guest=guest,
             anonymous=anonymous,
+            state=state,
             seed=seed,
         ),
         lambda line: print(line, flush=True),  # noqa: T201  # the one line that scripts wait for
@@ -193,10 +202,16 @@ def _users(names: tuple[str, ...], variables: tuple[str, ...]) -> tuple[Account,
 def _share(text: str) -> ShareOption:
     name, equals, rest = text.partition("=")
     where, *flags = rest.split(",")
-    unknown = [flag for flag in flags if flag not in ("encrypted", "read-only")]
+    unknown = [flag for flag in flags if flag not in _SHARE_FLAGS]
     if not name or not equals or not where or unknown:
         raise click.BadParameter(f"{text!r} is not NAME=memory or NAME=DIR", param_hint="--share")
-    return ShareOption(name, where, encrypted="encrypted" in flags, read_only="read-only" in flags)
+    return ShareOption(
+        name,
+        where,
+        encrypted="encrypted" in flags,
+        read_only="read-only" in flags,
+        continuously_available="continuously-available" in flags,
+    )
 
 
 @main.command("run")

@@ -20,6 +20,7 @@ from smbtorture_py.server.server import Server
 from smbtorture_py.server.storage import Storage
 from smbtorture_py.storage.directory import DirectoryStorage
 from smbtorture_py.storage.memory import MemoryStorage
+from smbtorture_py.storage.persistent_state import FolderPersistentState, StateError
 from smbtorture_py.targets.errors import TargetError
 from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.negotiate import Dialect
@@ -36,6 +37,7 @@ class ShareOption:
     where: str
     encrypted: bool = False
     read_only: bool = False
+    continuously_available: bool = False
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class ServeOptions:
     smbtorture_controls: bool = False
     guest: bool = False
     anonymous: bool = True
+    state: Path | None = None
+    """Where persistent handles outlive the server; None for nowhere."""
     seed: int | None = None
 
 
@@ -100,6 +104,7 @@ def _server(options: ServeOptions, world: RealWorld) -> Server:
                 storage=_storage(share, to_filetime(world.now)),
                 encrypt_data=share.encrypted,
                 read_only=share.read_only,
+                is_continuously_available=share.continuously_available,
             )
             for share in options.shares
         ],
@@ -110,6 +115,7 @@ def _server(options: ServeOptions, world: RealWorld) -> Server:
         multichannel=options.multichannel,
         smbtorture_controls=options.smbtorture_controls,
         interfaces=_interfaces(options.listen),
+        persistent_state=None if options.state is None else _state(options.state),
     )
     try:
         return Server.compose(
@@ -117,6 +123,8 @@ def _server(options: ServeOptions, world: RealWorld) -> Server:
         )
     except KeyError as error:
         raise TargetError(f"there is no policy or defect {error.args[0]!r}") from None
+    except StateError as error:
+        raise TargetError(str(error)) from None
 
 
 def _interfaces(listen: Sequence[Address]) -> list[NetworkInterface]:
@@ -125,6 +133,14 @@ def _interfaces(listen: Sequence[Address]) -> list[NetworkInterface]:
     return [
         NetworkInterface(index, ip_address(host), LINK_SPEED) for index, host in enumerate(hosts, start=1)
     ]
+
+
+def _state(folder: Path) -> FolderPersistentState:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"state {folder}: {error.strerror or error}") from None
+    return FolderPersistentState(folder)
 
 
 def _storage(share: ShareOption, now: int) -> Storage:

@@ -89,6 +89,7 @@ class Chain:
 
     def _flush(self, now: float) -> None:
         responses, self.responses = self.responses, []
+        self.connection.server.persistent_opens.keep(response.request for response in responses)
         if responses and self.connection.is_open:
             sending.send_responses(self.connection, responses)
             for response in responses:

@@ -14,6 +14,7 @@ from smbtorture_py.wire.tree_connect import ShareType
 
 if TYPE_CHECKING:
     from smbtorture_py.auth.accounts import AccountDatabase
+    from smbtorture_py.server.persistent_state import PersistentState
     from smbtorture_py.server.storage import Storage
 
 IPC_SHARE: Final = "IPC$"
@@ -98,8 +99,10 @@ class ServerConfig:
     leasing: bool = True
     """Leases are granted, and LEASING is advertised."""
     directory_leasing: bool = True
-    persistent_handles: bool = False
+    persistent_handles: bool = True
     """Off while the server does not keep what it would promise."""
+    persistent_state: PersistentState | None = None
+    """Where persistent opens are kept over a restart; None where they do not outlive the server."""
     interfaces: list[NetworkInterface] = field(default_factory=list)
     max_sessions_per_connection: int = 1024
     max_channels: int = 32

@@ -141,6 +141,10 @@ class Open:
     outstanding_request_count: int = 0
     outstanding_pre_request_count: int = 0
     is_replay_eligible: bool = False
+    is_restored: bool = False
+    """The server has been started anew since a client had it."""
+    share_name: str = ""
+    """Of the share it was made on; outlives Open.TreeConnect."""
     asked: tuple[int, int, int] = (0, 0, 0)
     """CreateOptions, DesiredAccess and ShareAccess as they were received."""
     create_action: CreateAction = CreateAction.OPENED
@@ -256,6 +260,7 @@ def close_open(server: Server, open_: Open, now: float) -> None:
     server.global_open_table.pop(open_.durable_file_id, None)
     server.create_guid_table.forget(open_)
     server.durable_opens.forget(open_)
+    server.persistent_opens.forget(open_)
     stream, file = open_.stream, open_.file
     server.change_notifier.close(open_, now)
     stream.locks.release_open(open_, now)

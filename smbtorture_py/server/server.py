@@ -88,6 +88,7 @@ class Server:
         self.change_notifier = self.parts.change_notifier()
         self.create_guid_table = self.parts.create_guid_table()
         self.durable_opens = self.parts.durable_opens(self)
+        self.persistent_opens = self.parts.persistent_opens(self)
         self.blocked_channels = self.parts.blocked_channels()
         self.deadline_sources: list[DeadlineSource] = [
             self.oplock_scheduler,
@@ -97,6 +98,7 @@ class Server:
         ]
         """Parts that have timers of their own."""
         self._next_global_id = 1
+        self.persistent_opens.restore(now)
 
     @classmethod
     def compose(

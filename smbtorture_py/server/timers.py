@@ -36,6 +36,7 @@ def run_due(server: Server, now: float) -> None:
             connection.disconnect(now)
     for source in list(server.deadline_sources):
         source.tick(now)
+    server.persistent_opens.keep()
 
 
 def transport_progressed(server: Server, connection: Connection, now: float) -> None:

@@ -18,6 +18,7 @@ from smbtorture_py.net.world import Listener, World
 from smbtorture_py.server.config import Encryption, NetworkInterface, ServerConfig, ShareConfig
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.memory import MemoryStorage
+from smbtorture_py.storage.persistent_state import MemoryPersistentState
 from smbtorture_py.targets.model import DIALECTS, ServerSettings
 from smbtorture_py.wire.filetime import to_filetime
 from smbtorture_py.wire.negotiate import Dialect
@@ -30,6 +31,7 @@ SHARES: Final = {
     ShareRole.ENCRYPTED: "secret",
     ShareRole.READ_ONLY: "readonly",
     ShareRole.FORBIDDEN: "forbidden",
+    ShareRole.CONTINUOUSLY_AVAILABLE: "available",
 }
 TWIN_ADDRESS: Final = "2001:db8::1"
 """A second address of the first interface (RFC 3849); cases find it at the first address."""
@@ -62,6 +64,8 @@ CAPABILITIES: Final = frozenset(
         Capability.AES_GMAC,
         Capability.SMB1_NEGOTIATE,
         Capability.DURABLE_HANDLES,
+        Capability.PERSISTENT_HANDLES,
+        Capability.RESILIENCY,
         Capability.COPYCHUNK,
         Capability.NAMED_STREAMS,
         Capability.SPARSE_FILES,
@@ -72,6 +76,7 @@ CAPABILITIES: Final = frozenset(
         Capability.ENCRYPTED_SHARE,
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
+        Capability.CONTINUOUSLY_AVAILABLE_SHARE,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
         Capability.ADMINISTRATION,
@@ -85,6 +90,9 @@ CAPABILITIES: Final = frozenset(
 SPARE_ADDRESSES: Final = (Address("192.0.2.3", 445),)
 """What the server on the simulated network may be given."""
 
+_NOT_OF_POLICY: Final = {"samba": frozenset({Capability.RESILIENCY})}
+"""What a product does not have."""
+
 _BELOW_3_1_1: Final = frozenset(
     {
         Capability.AES_128_GCM,
@@ -96,7 +104,14 @@ _BELOW_3_1_1: Final = frozenset(
 )
 """What goes with 3.1.1."""
 _BELOW_3: Final = frozenset(
-    {Capability.MULTI_CHANNEL, Capability.ENCRYPTION, Capability.AES_128_CCM, Capability.ENCRYPTED_SHARE}
+    {
+        Capability.MULTI_CHANNEL,
+        Capability.ENCRYPTION,
+        Capability.AES_128_CCM,
+        Capability.ENCRYPTED_SHARE,
+        Capability.PERSISTENT_HANDLES,
+        Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+    }
 )
 """What goes with the last dialect of SMB 3."""
 
@@ -113,7 +128,7 @@ def capabilities_of(settings: ServerSettings, everything: frozenset[Capability])
     if high < Dialect.SMB_3_0:
         lost |= _BELOW_3
     if high < Dialect.SMB_2_1:
-        lost.add(Capability.LARGE_MTU)
+        lost |= {Capability.LARGE_MTU, Capability.RESILIENCY}
     if not settings.multichannel:
         lost.add(Capability.MULTI_CHANNEL)
     if settings.encryption == "off":
@@ -157,6 +172,11 @@ class ReferenceSetup:
                 ShareConfig(name=SHARES[ShareRole.ENCRYPTED], storage=MemoryStorage(born), encrypt_data=True),
                 ShareConfig(name=SHARES[ShareRole.READ_ONLY], storage=MemoryStorage(born), read_only=True),
                 ShareConfig(name=SHARES[ShareRole.FORBIDDEN], storage=MemoryStorage(born), no_access=True),
+                ShareConfig(
+                    name=SHARES[ShareRole.CONTINUOUSLY_AVAILABLE],
+                    storage=MemoryStorage(born),
+                    is_continuously_available=True,
+                ),
             ],
             interfaces=[
                 *map(_configured, declared_interfaces(addresses)),
@@ -167,6 +187,7 @@ class ReferenceSetup:
             require_message_signing=self.settings.signing == "required",
             encryption=Encryption(self.settings.encryption),
             multichannel=self.settings.multichannel,
+            persistent_state=MemoryPersistentState(),
         )
         return self.compose(config, entropy, now)
 
@@ -193,7 +214,9 @@ class ReferenceSetup:
             second_user=self.second_user,
             shares=SHARES,
             server_name="reference",
-            capabilities=capabilities_of(self.settings, CAPABILITIES),
+            capabilities=capabilities_of(
+                self.settings, CAPABILITIES - _NOT_OF_POLICY.get(self.policy, frozenset())
+            ),
             advertised={TWIN_ADDRESS: addresses[0]},
             interfaces=declared_interfaces(addresses),
             administration=administration,

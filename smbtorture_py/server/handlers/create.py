@@ -97,12 +97,18 @@ def _reconnect(
     found = create_durable.find_reconnected(server, reconnect)
     if isinstance(found, Status):
         return Reply(found)
+    lease = found.lease
+    if lease is not None and found.is_restored:
+        lease.epoch = server.policies.reconnect.epoch_after_restart(reconnect, lease)
     server.durable_opens.reclaim(found, request)
     is_told = reconnect.version_2 is None and server.policies.reconnect.response_is_sent(found)
     contexts.durable_request = DurableHandleRequest() if is_told else None
     # 3.3.5.9.9
     contexts.wants_disk_id = False
-    return respond(server, contexts, found, CreateAction.OPENED)
+    reply = respond(server, contexts, found, CreateAction.OPENED)
+    if lease is not None and found.is_persistent and lease.breaking:
+        reply.after = lambda later: server.lease_tables.send_notification(lease, later)
+    return reply
 
 
 def _execute(server: Server, attempt: Attempt, now: float) -> Outcome:

@@ -48,6 +48,7 @@ def initialize(server: Server, attempt: Attempt, stream: OpenStream, local_acces
         delete_on_close=bool(attempt.create_options & CreateOptions.DELETE_ON_CLOSE),
         mode=attempt.create_options & _MODE_OPTIONS,
         asked=attempt.asked,
+        share_name=tree_connect.share.name,
     )
     stream.opens.append(open_)
     session.open_table[open_.file_id] = open_

@@ -20,6 +20,7 @@ from smbtorture_py.server.parts.lease_tables import LeaseTables
 from smbtorture_py.server.parts.lock_table import LockTable
 from smbtorture_py.server.parts.message_encryptor import MessageEncryptor
 from smbtorture_py.server.parts.oplock_scheduler import OplockScheduler
+from smbtorture_py.server.parts.persistent_opens import PersistentOpens
 from smbtorture_py.server.parts.preauth_hasher import PreauthHasher
 from smbtorture_py.server.parts.signer import Signer
 
@@ -48,4 +49,5 @@ class Parts:
     change_notifier: type[ChangeNotifier] = ChangeNotifier
     create_guid_table: type[CreateGuidTable] = CreateGuidTable
     durable_opens: type[DurableOpens] = DurableOpens
+    persistent_opens: type[PersistentOpens] = PersistentOpens
     blocked_channels: type[BlockedChannels] = BlockedChannels

@@ -53,6 +53,7 @@ class DurableOpens:
         session.open_table[open_.file_id] = open_
         open_.durable_open_scavenger_timeout = None
         open_.resilient_open_timeout = None
+        open_.is_restored = False
         request.open, request.file_id = open_, open_.wire_file_id
 
     def forget(self, open_: Open) -> None:

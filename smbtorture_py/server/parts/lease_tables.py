@@ -181,10 +181,10 @@ class LeaseTables:
         """The timer runs from when the client was told (3.3.4.7)."""
         return lease.lease_break_timeout if lease.breaking and lease.break_notification is None else None
 
-    @staticmethod
-    def _set_oplock_state(lease: Lease, state: OplockState) -> None:
+    def _set_oplock_state(self, lease: Lease, state: OplockState) -> None:
         for open_ in lease.lease_opens:
             open_.oplock_state = state
+            self._server.persistent_opens.touch(open_)
 
     @staticmethod
     def _has_connection(lease: Lease) -> bool:

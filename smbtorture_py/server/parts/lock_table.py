@@ -55,6 +55,10 @@ class LockTable:
         """Tell whether a lock that is held begins before an offset."""
         return any(lock.offset < offset for lock in self._locks)
 
+    def of(self, open_: Open) -> list[ByteRangeLock]:
+        """The locks that an open holds, in the order they were granted."""
+        return [lock for lock in self._locks if lock.open is open_]
+
     def conflicts(self, open_: Open, offset: int, length: int, *, exclusive: bool) -> bool:
         """Tell whether a lock cannot be granted now.
 

@@ -16,6 +16,7 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.handlers.create_contexts import CreateContexts
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.codec import FileId
@@ -215,6 +216,12 @@ class ReconnectPolicy:
         request = reconnect.request
         is_owner = request.connection.server.policies.durable.is_owner(open_, request.require_session())
         return Status.SUCCESS if is_owner else Status.ACCESS_DENIED
+
+    def epoch_after_restart(self, reconnect: Reconnect, lease: Lease) -> int:
+        """Lease.Epoch for a client that comes back after a restart of the server: as it was (SHOULD,
+        3.3.5.9.12)."""
+        del reconnect
+        return lease.epoch
 
     def response_is_sent(self, open_: Open) -> bool:
         """Whether the response to DHnC has a DHnQ context (MAY, 3.3.5.9.7)."""

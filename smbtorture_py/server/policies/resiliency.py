@@ -9,6 +9,7 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
+    from smbtorture_py.server.open import Open
 
 MAX_RESILIENCY_TIMEOUT: Final = 300_000
 """MaxResiliencyTimeout, milliseconds (3.3.3 and its product note)."""
@@ -35,6 +36,11 @@ class ResiliencyPolicy:
     def timeout_status(self, timeout: int) -> Status:
         """SUCCESS, or what a Timeout (milliseconds) above MaxResiliencyTimeout fails with."""
         return Status.INVALID_PARAMETER if timeout > MAX_RESILIENCY_TIMEOUT else Status.SUCCESS
+
+    def stays_durable(self, open_: Open) -> bool:
+        """Open.IsDurable of an open that becomes resilient: FALSE."""
+        del open_
+        return False
 
     def timeout(self, requested: int) -> float:
         """Open.ResiliencyTimeout, seconds: what was asked for; the server's choice where nothing was

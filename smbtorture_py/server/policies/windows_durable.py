@@ -16,6 +16,7 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.handlers.create_attempt import Attempt
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
 
 _RWH = LeaseState.READ_CACHING | LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
@@ -68,6 +69,13 @@ class WindowsReconnectPolicy(ReconnectPolicy):
         if v2 is not None and open_.create_guid is None and not any(v2.create_guid):
             return Status.SUCCESS
         return super().create_guid_status(reconnect, open_)
+
+    def epoch_after_restart(self, reconnect: Reconnect, lease: Lease) -> int:
+        """A lease without write caching is granted anew, which counts (<353>, 24H2 and later)."""
+        context = reconnect.contexts.lease
+        state = LeaseState.NONE if context is None else context.lease_state
+        regained = state and LeaseState.WRITE_CACHING not in state and lease.lease_state
+        return lease.epoch + bool(regained)
 
     def shared_lease_status(self, reconnect: Reconnect, open_: Open) -> Status:
         """A persistent open that caches no handles is not available while another persistent open of the file

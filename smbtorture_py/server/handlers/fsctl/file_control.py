@@ -199,5 +199,4 @@ CONTROLS: Final[dict[int, Control]] = {
     FsctlCode.DUPLICATE_EXTENTS_TO_FILE: _not_supported,
     FsctlCode.SRV_READ_HASH: _not_supported,
     FsctlCode.SRV_ENUMERATE_SNAPSHOTS: _not_supported,
-    FsctlCode.LMR_REQUEST_RESILIENCY: _not_supported,
 }
