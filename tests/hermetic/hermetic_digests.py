@@ -11,7 +11,7 @@ from hashlib import sha256
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.evidence.transcript import transcript
-from smbtorture_py.net.taps import CapturedEvent
+from smbtorture_py.net.taps import CapturedEvent, CapturedNote
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.targets.bench import reference_bench
 
@@ -25,7 +25,13 @@ def digest(result: CaseResult) -> str:
     seen = sha256()
     for record in result.capture:
         seen.update(f"{record.number} {record.at} {record.channel}".encode())
-        seen.update(record.detail.encode() if isinstance(record, CapturedEvent) else record.data)
+        match record:
+            case CapturedEvent():
+                seen.update(record.detail.encode())
+            case CapturedNote():
+                seen.update(record.text.encode())
+            case _:
+                seen.update(record.data)
     if result.variant is result.case.variants[0]:
         for line in transcript(result.capture):
             seen.update(f"{line}\n".encode())
