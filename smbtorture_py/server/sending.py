@@ -105,7 +105,7 @@ def _header(connection: Connection, response: Response, *, is_first: bool) -> He
         status=reply.status,
         credit_charge=policies.message.response_credit_charge(request),
         credits=_grant(request),
-        session_id=request.session_id,
+        session_id=policies.message.response_session_id(request),
         tree_id=request.tree_id,
         async_id=request.async_id,
         process_id=request.header.process_id,

@@ -21,6 +21,8 @@ from suites.negotiate.bystanders import another_client
 
 LIMIT_WITHOUT_BULK = 68 * 1024
 HEADROOM = 256
+FAR_AHEAD = 1 << 32
+"""A MessageId that no server has granted after a handful of requests."""
 ECHO_SIZE = HEADER_SIZE + EchoRequest.STRUCTURE_SIZE
 UNDEFINED = {"0x0014": 0x0014, "0x8000": 0x8000, "0xFFFF": 0xFFFF}
 PROTOCOL_IDS = {"zero": b"\0\0\0\0", "misspelt": b"\xfeSMC", "undefined": b"\xfbSMB"}
@@ -118,13 +120,28 @@ def test_the_first_message_has_to_be_negotiate(lab: Lab, command: str) -> None:
 
 @case(
     "negotiate.first-message-id",
-    requirements=["SMB2-3.3.5.2.3-02", "SMB2-3.3.5.1-01"],
+    requirements=["SMB2-3.3.5.1-01"],
 )
 def test_the_first_message_id_has_to_be_zero(lab: Lab) -> None:
-    """A new connection takes MessageId 0 only: a NEGOTIATE with MessageId 1 ends it."""
+    """A new connection takes MessageId 0 only: a NEGOTIATE with MessageId 1 is not served."""
     bystander = another_client(lab)
     answer = lab.open_connection().negotiate(tamper=tampering.header(message_id=1))
-    check(answer, requirement="SMB2-3.3.5.1-01", specification=other_than(Status.SUCCESS))
+    check(answer, specification=other_than(Status.SUCCESS))
+    check.alive(bystander)
+
+
+@case(
+    "negotiate.message-id-not-granted",
+    requirements=["SMB2-3.3.5.2.3-02"],
+    variants={"dialect": [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_1_1]},
+)
+def test_a_message_id_that_was_not_granted(lab: Lab) -> None:
+    """A MessageId that the server has not granted yet ends the connection, and no other."""
+    bystander = another_client(lab)
+    session = lab.logon()
+    session.connection.may_be_lost = True
+    session.echo().required()
+    answer = session.send(EchoRequest(), tamper=tampering.header(message_id=FAR_AHEAD))
     check(answer, specification=DISCONNECT)
     check.alive(bystander)
 

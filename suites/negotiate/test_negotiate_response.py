@@ -109,7 +109,12 @@ def test_the_security_mode_is_the_servers_own(lab: Lab, mode: int) -> None:
     required = Capability.SIGNING_OPTIONAL not in lab.target.capabilities
     expected = SecurityMode.SIGNING_ENABLED | SecurityMode(SecurityMode.SIGNING_REQUIRED if required else 0)
     answer = lab.open_connection().negotiate(security_mode=SecurityMode(mode))
-    check(answer, specification=Status.SUCCESS)
+    enabled = SecurityMode.SIGNING_ENABLED in SecurityMode(mode)
+    check(
+        answer,
+        requirement="SMB2-3.3.5.4-06" if enabled else "SMB2-2.2.3-01",
+        specification=Status.SUCCESS,
+    )
     check.field(answer, "security_mode", specification=expected)
 
 

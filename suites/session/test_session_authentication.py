@@ -43,6 +43,7 @@ def test_a_user_logs_on(lab: Lab) -> None:
         specification=other_than(NO_ID, RESERVED_ID),
     )
     check.field(answer, "structure_size", specification=9)
+    check.field(answer, "security_buffer_offset", specification=HEADER_SIZE + RESPONSE_FIXED_SIZE)
     check(answer.session.tree_connect(), specification=Status.SUCCESS)
     check.alive(answer.session)
 
@@ -271,7 +272,11 @@ def test_trailing_bytes_are_hashed(lab: Lab) -> None:
 def test_session_setup_with_an_unknown_id(lab: Lab, session_id: int) -> None:
     """A SESSION_SETUP for a session that does not exist is refused; nothing is set up under the wanted id."""
     connection = lab.connect()
-    check(connection.session_setup(session_id=session_id), specification=Status.USER_SESSION_DELETED)
+    check(
+        connection.session_setup(session_id=session_id),
+        requirement="SMB2-3.3.5.5-05" if session_id == RESERVED_ID else "SMB2-3.3.5.5-04",
+        specification=Status.USER_SESSION_DELETED,
+    )
     check.alive(lab.logon(connection=connection))
 
 

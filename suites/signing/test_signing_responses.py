@@ -37,12 +37,13 @@ def test_every_signed_request_gets_a_signed_response(lab: Lab, command: str) -> 
 def test_every_algorithm_signs_messages_of_any_size(lab: Lab, size: int) -> None:
     """Data of any size is written and read with signatures of the negotiated algorithm on both sides."""
     session = lab.logon()
+    algorithm = "SMB2-3.1.4.1-03" if session.connection.core.is_smb3 else "SMB2-3.1.4.1-01"
     file, data = session.tree().open(), lab.entropy(size)
     written = file.write(data, sign=True)
-    check(written, specification=Status.SUCCESS)
-    check.protection(written, specification=Protection.SIGNED)
+    check(written, requirement=algorithm, specification=Status.SUCCESS)
+    check.protection(written, requirement=algorithm, specification=Protection.SIGNED)
     read = file.read(length=size, sign=True)
-    check(read, specification=Status.SUCCESS)
-    check.protection(read, specification=Protection.SIGNED)
-    check.that(read, "the data read", read.data, specification=data)
+    check(read, requirement=algorithm, specification=Status.SUCCESS)
+    check.protection(read, requirement=algorithm, specification=Protection.SIGNED)
+    check.that(read, "the data read", read.data, requirement=algorithm, specification=data)
     check.alive(session)

@@ -428,7 +428,7 @@ def _response_file_id(
 @defect(
     "interface-response-input-offset",
     replaces=InterfacePolicy.response,
-    breaks=["SMB2-3.3.5.15.11-06", "SMB2-3.3.5.15.11-07"],
+    breaks=["SMB2-3.3.5.15.11-07"],
     origin="plausible: without input its offset is set to zero",
 )
 def _response_input_offset(
@@ -624,3 +624,86 @@ def _reserved_checked(
 def _response_for_free(original: Callable[[IoctlRequest], int], self: IoctlPolicy, body: IoctlRequest) -> int:
     """Credits are reckoned without the size of the response."""
     return int(body.input_count)
+
+
+# What MAY and SHOULD leave to the server
+
+
+@defect(
+    "interface-response-input-count",
+    replaces=InterfacePolicy.response,
+    breaks=["SMB2-3.3.5.15.11-08"],
+    origin="plausible: InputCount repeats that of the output",
+)
+def _response_input_count(
+    original: Callable[[IoctlRequest, bytes], IoctlResponse],
+    self: InterfacePolicy,
+    body: IoctlRequest,
+    output: bytes,
+) -> IoctlResponse:
+    """InputCount of the response is that of the output."""
+    return replace(original(body, output), input_count=len(output))
+
+
+@defect(
+    "interface-unsigned-invalid",
+    replaces=InterfacePolicy.unsigned_status,
+    breaks=["SMB2-3.3.5.15.11-01"],
+    origin="plausible: another status than the one that the text allows",
+)
+def _unsigned_invalid(
+    original: Callable[[Request], Status], self: InterfacePolicy, request: Request
+) -> Status:
+    """An unsigned query is refused as if it were malformed."""
+    is_protected = request.is_signed or request.is_encrypted
+    return original(request) if is_protected else Status.INVALID_PARAMETER
+
+
+@defect(
+    "interface-without-multi-channel-invalid",
+    replaces=InterfacePolicy.not_multichannel_status,
+    breaks=["SMB2-3.3.5.15.11-02"],
+    origin="plausible: another status than the one that the text allows",
+)
+def _without_multi_channel_invalid(
+    original: Callable[[Request], Status], self: InterfacePolicy, request: Request
+) -> Status:
+    """Without multichannel a query is refused as if it were malformed."""
+    refused = original(request) != Status.SUCCESS
+    return Status.INVALID_PARAMETER if refused else Status.SUCCESS
+
+
+@defect(
+    "ioctl-output-offset-checked",
+    replaces=IoctlPolicy.input_status,
+    breaks=["SMB2-3.3.5.15-14"],
+    origin="Samba: OutputOffset of a request is checked, also where OutputCount is 0",
+)
+def _output_offset_checked(
+    original: Callable[[IoctlRequest, int], Status], self: IoctlPolicy, body: IoctlRequest, message_size: int
+) -> Status:
+    """OutputOffset of a request has to lie in the message."""
+    if body.output_offset + body.output_count > message_size:
+        return Status.INVALID_PARAMETER
+    return original(body, message_size)
+
+
+@defect(
+    "ioctl-input-offset-overflows",
+    replaces=IoctlPolicy.input_status,
+    breaks=["SMB2-3.3.5.15-15"],
+    origin="plausible: another status than the one that the text allows",
+)
+def _input_offset_overflows(
+    original: Callable[[IoctlRequest, int], Status], self: IoctlPolicy, body: IoctlRequest, message_size: int
+) -> Status:
+    """An InputOffset past the end of the message is answered as a buffer that is too small."""
+    return Status.BUFFER_TOO_SMALL if body.input_offset > message_size else original(body, message_size)
+
+
+defect(
+    "ioctl-sizes-unlimited",
+    replaces=IoctlPolicy.size_status,
+    breaks=["SMB2-3.3.5.15-09"],
+    origin="Samba: MaxOutputResponse is not compared with MaxTransactSize",
+).always(Status.SUCCESS, "An IOCTL may ask for more than MaxTransactSize.")

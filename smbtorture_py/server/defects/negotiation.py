@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.defects.registry import defect
+from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.server.policies.credit import CreditPolicy
 from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _GUID_SIZE: Final = 16
 _SMALL_BUFFER: Final = 16384
+_SOME_SESSION: Final = 0x5E55_1001
 _SOME_DAY: Final = 1_767_000_000.0
 
 
@@ -433,3 +435,73 @@ def _response_invents_flags(
 ) -> HeaderFlags:
     """Responses have SMB2_FLAGS_DFS_OPERATIONS."""
     return original(request) | HeaderFlags.DFS_OPERATIONS
+
+
+@defect(
+    "negotiate-response-names-a-session",
+    replaces=MessagePolicy.response_session_id,
+    breaks=["SMB2-2.2.1-08"],
+    origin="plausible: the header of the response is not cleared",
+)
+def _negotiate_response_names_a_session(
+    original: Callable[[Request], int], self: MessagePolicy, request: Request
+) -> int:
+    """A NEGOTIATE response has a SessionId."""
+    return _SOME_SESSION if request.command == Command.NEGOTIATE else original(request)
+
+
+@defect(
+    "smb1-security-mode-none",
+    replaces=NegotiatePolicy.security_mode,
+    breaks=["SMB2-3.3.5.3.1-03"],
+    origin="plausible: what answers SMB1 is built elsewhere, and says less",
+)
+def _smb1_security_mode_none(
+    original: Callable[[Connection], SecurityMode], self: NegotiatePolicy, connection: Connection
+) -> SecurityMode:
+    """The answer to an SMB1 negotiate has no SecurityMode."""
+    is_smb1 = connection.negotiate_dialect == NEGOTIATE_DIALECT_NONE
+    return SecurityMode.NONE if is_smb1 else original(connection)
+
+
+@defect(
+    "smb1-another-server-guid",
+    replaces=NegotiatePolicy.server_guid,
+    breaks=["SMB2-3.3.5.3.1-03"],
+    origin="plausible: what answers SMB1 is built elsewhere, with a ServerGuid of zeros",
+)
+def _smb1_another_server_guid(
+    original: Callable[[Connection], bytes], self: NegotiatePolicy, connection: Connection
+) -> bytes:
+    """The answer to an SMB1 negotiate has a ServerGuid of zeros."""
+    is_smb1 = connection.negotiate_dialect == NEGOTIATE_DIALECT_NONE
+    return bytes(_GUID_SIZE) if is_smb1 else original(connection)
+
+
+@defect(
+    "signing-enabled-demanded",
+    replaces=NegotiatePolicy.fields_status,
+    breaks=["SMB2-2.2.3-01"],
+    origin="plausible: a client that cannot sign is refused, as some hardening guides ask",
+)
+def _signing_enabled_demanded(
+    original: Callable[[NegotiateRequest], Status], self: NegotiatePolicy, body: NegotiateRequest
+) -> Status:
+    """A NEGOTIATE without SIGNING_ENABLED is refused."""
+    return original(body) if SecurityMode.SIGNING_ENABLED in body.security_mode else Status.INVALID_PARAMETER
+
+
+defect(
+    "negotiate-response-structure-size",
+    replaces=NegotiatePolicy.structure_size,
+    breaks=["SMB2-3.3.5.4-21"],
+    origin="plausible: StructureSize counts the fixed part only",
+).always(64, "StructureSize of the NEGOTIATE response is 64.")
+
+
+defect(
+    "message-id-not-granted-survives",
+    replaces=MessagePolicy.bad_message_id_ends_connection,
+    breaks=["SMB2-3.3.5.2.3-02"],
+    origin="plausible: a request out of the window is refused, and the connection kept",
+).always(False, "A MessageId that was not granted does not end the connection.")

@@ -433,6 +433,22 @@ def _compression_own_list(
 
 
 @defect(
+    "compression-malformed-answered",
+    replaces=NegotiatePolicy.compression_answer,
+    breaks=["SMB2-3.3.5.4-38"],
+    origin="plausible: a server that compresses looks for an algorithm it knows, and at nothing else",
+)
+def _compression_malformed_answered(
+    original: Callable[[Connection, NegotiateContext | None], CompressionCapabilities | None],
+    self: NegotiatePolicy,
+    connection: Connection,
+    received: NegotiateContext | None,
+) -> CompressionCapabilities | None:
+    """Compression is negotiated, whatever COMPRESSION_CAPABILITIES hold."""
+    return None if received is None else CompressionCapabilities([CompressionAlgorithm.LZ77])
+
+
+@defect(
     "compression-chained-unasked",
     replaces=NegotiatePolicy.compression_answer,
     breaks=["SMB2-3.3.5.4-41"],

@@ -88,7 +88,7 @@ def _session_outlives_failed_logon(
 @defect(
     "session-lifetime-not-renewed",
     replaces=SessionPolicy.expiration_time,
-    breaks=["SMB2-3.3.6.3-02", "SMB2-3.3.5.5.3-16"],
+    breaks=["SMB2-3.3.5.5.3-16"],
     origin="plausible: ExpirationTime is set once, when the session is made",
 )
 def _session_lifetime_not_renewed(

@@ -28,6 +28,7 @@ _FIXED_BODY: Final = 4
 """Bytes of an ECHO's body ([MS-SMB2] 2.2.28)."""
 _PADDING: Final = 8
 _HALF: Final = 8
+_SIGNING_BUFFER: Final = 65536
 _ERROR: Final = 0xC000_0000
 
 
@@ -610,3 +611,21 @@ def _break_notification_signed(
 ) -> bool:
     """Break notifications of sessions that require signatures are signed."""
     return session is not None and session.signing_required
+
+
+@defect(
+    "signature-covers-64k",
+    replaces=Signer.sign,
+    breaks=["SMB2-3.1.4.1-01", "SMB2-3.1.4.1-03"],
+    origin="plausible: what is signed goes through a buffer of one size",
+)
+def _signature_covers_64k(
+    original: Callable[[SigningAlgorithm, bytes, Header, Sequence[Buffer]], bytes],
+    self: Signer,
+    algorithm: SigningAlgorithm,
+    key: bytes,
+    header: Header,
+    parts: Sequence[Buffer],
+) -> bytes:
+    """The signature of a response covers its first 64 KiB only."""
+    return original(algorithm, key, header, [b"".join(map(bytes, parts))[:_SIGNING_BUFFER]])

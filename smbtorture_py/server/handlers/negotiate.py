@@ -76,6 +76,7 @@ def build_response(connection: Connection, dialect: int, now: float) -> Negotiat
     connection.max_write_size = policy.max_write_size(connection)
     connection.reader.max_length = connection.server.policies.message.maximum_frame(connection)
     return NegotiateResponse(
+        structure_size=policy.structure_size(),
         security_mode=policy.security_mode(connection),
         dialect_revision=dialect,
         server_guid=policy.server_guid(connection),

@@ -11,7 +11,7 @@ from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.session import Channel, PreauthSession, Session, SessionState
 from smbtorture_py.wire.codec import Buffer
 from smbtorture_py.wire.header import HeaderFlags
-from smbtorture_py.wire.session_setup import SessionSetupRequest, SessionSetupResponse
+from smbtorture_py.wire.session_setup import SessionSetupRequest
 from smbtorture_py.wire.status import Status, as_status
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _authenticate(
             request.session_id = server.policies.session.session_id_told(session)
             return Reply(
                 Status.MORE_PROCESSING_REQUIRED,
-                SessionSetupResponse(security_buffer=result.token),
+                server.policies.session.response(result.token),
                 on_encoded=_hash_response(server, exchange),
             )
         case Refused():
@@ -238,10 +238,8 @@ def _succeed(
         session.encrypt_data = encrypts
     if session.encrypt_data and not policies.session.encrypted_session_signs(session):
         session.signing_required = False
-    response = SessionSetupResponse(
-        session_flags=policies.session.session_flags(session, encrypt=encrypts),
-        security_buffer=accepted.token,
-    )
+    flags = policies.session.session_flags(session, encrypt=encrypts)
+    response = policies.session.response(accepted.token, flags)
     if not _end_previous_session(server, request, body, session, now, is_complete=True):
         return _fail(server, request, session, exchange, policies.session.no_previous_session_status(), now)
     session.state = SessionState.VALID

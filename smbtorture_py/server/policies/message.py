@@ -142,6 +142,10 @@ class MessagePolicy:
         """Flags a response repeats from its request (3.3.4.3: identical but for those the text changes)."""
         return request.header.flags & ~(HeaderFlags.SIGNED | HeaderFlags.ASYNC_COMMAND)
 
+    def response_session_id(self, request: Request) -> int:
+        """SessionId of a response: that of the request, or of the session it began (3.3.4.3, 3.3.5.5.1)."""
+        return request.session_id
+
     def error_response(self, connection: Connection, reply: Reply) -> ErrorResponse:
         """What follows the header of a failure (2.2.2, 3.3.4.4)."""
         del connection

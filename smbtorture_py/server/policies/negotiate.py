@@ -10,7 +10,7 @@ from smbtorture_py.auth.acceptor import initial_token
 from smbtorture_py.server.config import ServerConfig
 from smbtorture_py.server.limits import NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.filetime import to_filetime
-from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbtorture_py.wire.negotiate import Capabilities, Dialect, NegotiateResponse, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
     Cipher,
     CompressionCapabilities,
@@ -115,6 +115,10 @@ class NegotiatePolicy:
         return None
 
     # The fields of the answer.
+
+    def structure_size(self) -> int:
+        """StructureSize of the answer: 65, whatever buffer and contexts there are (2.2.4)."""
+        return NegotiateResponse.STRUCTURE_SIZE
 
     def supports_multi_credit(self, connection: Connection, dialect: int) -> bool:
         """Connection.SupportsMultiCredit: 2.1 and later over TCP (3.3.5.4)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from smbtorture_py.server.session import Session, SessionState
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate import Dialect, SecurityMode
-from smbtorture_py.wire.session_setup import SessionFlags
+from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupResponse
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -144,6 +144,10 @@ class SessionPolicy:
         del session, identity
         return Status.SUCCESS
 
+    def response(self, token: bytes, flags: SessionFlags | None = None) -> SessionSetupResponse:
+        """The response with a token for the client; flags are there in the last one only (3.3.5.5.3)."""
+        return SessionSetupResponse(session_flags=flags or SessionFlags.NONE, security_buffer=token)
+
     def session_flags(self, session: Session, *, encrypt: bool) -> SessionFlags:
         """SessionFlags of a successful response (3.3.5.5.3)."""
         flags = SessionFlags.NONE
@@ -186,9 +190,9 @@ class SessionPolicy:
         """Whether a SESSION_SETUP without BINDING sets Channel.SigningKey to Session.SigningKey (3.3.5.5.3).
 
         Erratum 12: the text says so for re-authentications too, which would overwrite the key of a bound
-        channel.
+        channel; it is set where the session's is.
         """
-        return is_new
+        return self.derives_keys(is_new=is_new, is_binding=False)
 
     def constrained_after(self, session: Session) -> bool:
         """ConstrainedConnection after a success: FALSE unless the session is anonymous (3.3.5.5.3)."""
