@@ -1,12 +1,13 @@
 """Runs that go wrong: a killed server, worker, run; a case that spins; cases that must be alone."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -22,9 +23,11 @@ INSTALLED = any(one.name == "smbtorture_py" for one in entry_points(group="pytes
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
 PYTEST += [] if INSTALLED else ["-p", "smbtorture_py.plugin"]
 PATIENCE = 240
+PORTS = range(20_000, 30_000)
+"""Below those that a system gives to whoever asks for any: nobody takes one while its server is down."""
 HOOKS = ("identify", "start", "stop", "restart", "log")
 
-HEAD = '''
+TOOLS = '''
 import os, signal, time
 from pathlib import Path
 from smbtorture_py.conformance.case import Disturbance, case
@@ -47,6 +50,26 @@ def first_time(name):
     flag.touch()
     return True
 
+def shoot():
+    """Kill the server, and come back when it is dead."""
+    pid = int((HERE / "pid").read_text())
+    os.killpg(pid, signal.SIGKILL)
+    until(lambda: has_nothing_open(pid))
+
+def has_nothing_open(pid):
+    try:
+        return not os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return True
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "what another process does takes more than a minute"
+        time.sleep(0.02)
+'''
+
+ORDINARY = '''
 @case("own.ordinary", requirements=["SMB2-3.3.5.4-04"], variants={"number": list(range(8))})
 def test_ordinary(lab, number):
     """It takes a while and is fine."""
@@ -57,12 +80,20 @@ def test_ordinary(lab, number):
 '''
 
 
+def free_port():
+    """Return a port that nobody uses on the two addresses of the target."""
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with closing(socket.socket()) as one, closing(socket.socket()) as other, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.2", port))
+            return port
+    raise AssertionError("no port is free")
+
+
 @pytest.fixture
 def bench(tmp_path):
     """A folder with a suite and a targets.yaml whose target `nas` is a server that hooks start and stop."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     hook = f"{sys.executable} {SERVER} {tmp_path} {port}"
     (tmp_path / "targets.yaml").write_text(
         "targets:\n  reference: {kind: reference}\n  nas:\n    kind: external\n"
@@ -74,8 +105,8 @@ def bench(tmp_path):
         )
     )
 
-    def write(body):
-        (tmp_path / "test_own.py").write_text(HEAD + body)
+    def write(*cases):
+        (tmp_path / "test_own.py").write_text("".join([TOOLS, *cases]))
         return tmp_path
 
     yield write
@@ -132,7 +163,7 @@ def test_alone(lab):
 
 
 def test_what_disturbs_runs_alone_under_xdist(bench):
-    folder = bench(ALONE)
+    folder = bench(ORDINARY, ALONE)
     done = run(folder, "-n", "2")
     assert done.returncode == ExitCode.FINE, done.stdout + done.stderr
     found = records(folder)
@@ -154,10 +185,20 @@ def test_what_disturbs_runs_alone_under_xdist(bench):
 KILLER = '''
 @case("own.killer", requirements=["SMB2-3.3.5.4-04"])
 def test_killer(lab):
-    """It kills the server."""
+    """It kills the server, the first time only when another process is in the middle of a case."""
     fine(lab)
-    os.killpg(int((HERE / "pid").read_text()), signal.SIGKILL)
-    lab.pause(0.2)
+    if first_time("armed"):
+        until((HERE / "held").exists)
+    shoot()
+    (HERE / "shot").touch()
+
+@case("own.held", requirements=["SMB2-3.3.5.4-04"], variants={"number": list(range(8))})
+def test_held(lab, number):
+    """It has a connection while the server is killed, unless that is over, and is fine."""
+    channel = lab.logon().channels[0]
+    (HERE / "held").touch()
+    until((HERE / "shot").exists)
+    check(channel.echo(), specification=Status.SUCCESS)
 '''
 
 
@@ -172,7 +213,7 @@ def test_a_killed_server_comes_back_and_its_killer_is_found(bench):
     innocent = [result for key, result in found.final.items() if key != "own.killer"]
     assert len(innocent) == 8
     assert {result.outcome for result in innocent} == {Outcome.PASS}
-    assert any(result.attempt == 2 for result in innocent)
+    assert any(result.attempt == 2 for result in innocent), "nobody else was suspected"
     assert (folder / "reports/latest/server-1.log").read_text().startswith("ready")
 
 
@@ -181,13 +222,13 @@ ONCE = '''
 def test_unlucky(lab):
     """The server dies meanwhile, of something else."""
     fine(lab)
-    if first_time("shot"):
-        os.killpg(int((HERE / "pid").read_text()), signal.SIGKILL)
+    if first_time("armed"):
+        shoot()
 '''
 
 
 def test_a_crash_that_no_case_is_guilty_of_is_not_forgotten(bench):
-    folder = bench(ONCE)
+    folder = bench(ORDINARY, ONCE)
     done = run(folder, "--case", "own.unlucky", "--case", "own.ordinary/number=1")
     assert done.returncode == ExitCode.REGRESSIONS, done.stdout + done.stderr
     found = records(folder)
@@ -215,7 +256,7 @@ def test_deadly(lab):
 
 
 def test_a_killed_worker(bench):
-    folder = bench(WORKERS)
+    folder = bench(ORDINARY, WORKERS)
     done = run(folder, "-n", "2", "--target", "reference")
     assert done.returncode == ExitCode.HARNESS_ERROR, done.stdout + done.stderr
     found = records(folder)
@@ -230,8 +271,18 @@ def test_a_killed_worker(bench):
     assert sum(result.outcome is Outcome.PASS for result in found.final.values()) == 9
 
 
+LASTING = '''
+@case("own.lasting", requirements=["SMB2-3.3.5.4-04"])
+def test_lasting(lab):
+    """It lasts as long as anybody has patience."""
+    note("begin-lasting")
+    lab.pause(240)
+    fine(lab)
+'''
+
+
 def test_a_killed_run_leaves_its_records_and_nothing_that_runs(bench):
-    folder = bench("")
+    folder = bench(ORDINARY, LASTING)
     process = subprocess.Popen(
         arguments("-n", "2"), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=environment(),
@@ -245,7 +296,7 @@ def test_a_killed_run_leaves_its_records_and_nothing_that_runs(bench):
     process.send_signal(signal.SIGKILL)
     process.wait()
     found = records(folder)
-    assert len(found.cases) == 8
+    assert len(found.cases) == 9
     assert found.results and found.end is None and not found.is_complete
     assert gone([server, *workers])
 
@@ -263,18 +314,18 @@ def test_spinning(lab):
 
 
 def test_a_case_that_spins_becomes_a_record(bench):
-    folder = bench(SPINNING)
-    done = run(folder, "--target", "reference", "--case-limit", "2")
+    folder = bench(ORDINARY, SPINNING)
+    done = run(folder, "--target", "reference", "--case-limit", "5")
     assert done.returncode == ExitCode.HARNESS_ERROR, done.stdout + done.stderr
     found = records(folder)
     assert found.is_complete
     assert found.final["own.spinning"].outcome is Outcome.ERROR
-    assert "2 s of real time" in found.final["own.spinning"].reason
+    assert "5 s of real time" in found.final["own.spinning"].reason
     assert sum(result.outcome is Outcome.PASS for result in found.final.values()) == 8
 
 
 def test_disturbing_an_external_server_has_to_be_allowed(bench):
-    folder = bench(ALONE)
+    folder = bench(ORDINARY, ALONE)
     text = (folder / "targets.yaml").read_text()
     (folder / "targets.yaml").write_text(text.replace("allow_disruptive: true", "allow_disruptive: false"))
     refused = run(folder, "--case", "own.alone")
