@@ -9,7 +9,7 @@ after that are orders, each answered by one line:
     status                                       running, or ended
 
 Standard input stays open for as long as the server is wanted: the end of it (the parent closed it, or died in
-whatever way) ends the server's whole process group, runs the farewell, takes the added addresses away and
+whatever way) ends the server's whole process group, runs the farewell, gives its addresses back and
 removes the directory. `command` may be empty, for a server that somebody else runs; `directory` too.
 """
 
@@ -25,31 +25,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from smbtorture_py.targets.loopback import LoopbackAddress
+
 GRACE: Final = 5.0
 """Seconds the server has to end after SIGTERM."""
 
 FAREWELL_TIMEOUT: Final = 60.0
 """Seconds the farewell may take."""
-
-
-def add_address(address: str) -> bool:
-    """Give the loopback interface an address; tell whether it was new. Raises OSError."""
-    found = subprocess.run(
-        ["ip", "-o", "addr", "show", "dev", "lo"], capture_output=True, text=True, check=False
-    )
-    if f" {address}/" in found.stdout:
-        return False
-    added = subprocess.run(
-        ["ip", "addr", "add", f"{address}/8", "dev", "lo"], capture_output=True, text=True, check=False
-    )
-    if added.returncode and "exists" not in added.stderr:
-        raise OSError(f"cannot add {address} to the loopback interface: {added.stderr.strip()}")
-    return not added.returncode
-
-
-def remove_address(address: str) -> None:
-    """Take an address from the loopback interface."""
-    subprocess.run(["ip", "addr", "del", f"{address}/8", "dev", "lo"], capture_output=True, check=False)
 
 
 def end_group(server: subprocess.Popen[bytes]) -> None:
@@ -116,10 +98,11 @@ def guard(orders: BinaryIO) -> None:
         signal.signal(number, signal.SIG_IGN)
     job = json.loads(orders.readline())
     ward = Ward(job["command"], job["log"])
-    added: list[str] = []
+    addresses: list[LoopbackAddress] = []
     try:
         try:
-            added += [address for address in job["addresses"] if add_address(address)]
+            for address in job["addresses"]:
+                addresses.append(LoopbackAddress(address))  # those before a failure are kept
             answer = "ready"
         except OSError as error:
             answer = f"failed {error}"
@@ -130,8 +113,8 @@ def guard(orders: BinaryIO) -> None:
         ward.stop()
         if job["farewell"]:
             _run_farewell(job["farewell"])
-        for address in added:
-            remove_address(address)
+        for used in addresses:
+            used.release()
         if job["directory"]:
             shutil.rmtree(job["directory"], ignore_errors=True)
 
