@@ -31,15 +31,16 @@ EVERYTHING: Final = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 
 class Kind(Enum):
     """What a durable handle is: the version of its context, and whether it rests on a batch oplock or on a
-    lease of version 1 or 2.
+    lease of version 1 or 2; a persistent one need not rest on anything.
     """
 
-    V1_BATCH = (1, 0)
-    V1_LEASE_V1 = (1, 1)
-    V1_LEASE_V2 = (1, 2)
-    V2_BATCH = (2, 0)
-    V2_LEASE_V1 = (2, 1)
-    V2_LEASE_V2 = (2, 2)
+    V1_BATCH = (1, 0, OplockLevel.BATCH)
+    V1_LEASE_V1 = (1, 1, OplockLevel.LEASE)
+    V1_LEASE_V2 = (1, 2, OplockLevel.LEASE)
+    V2_BATCH = (2, 0, OplockLevel.BATCH)
+    V2_LEASE_V1 = (2, 1, OplockLevel.LEASE)
+    V2_LEASE_V2 = (2, 2, OplockLevel.LEASE)
+    V2_BARE = (2, 0, OplockLevel.NONE)
 
     @property
     def version(self) -> int:
@@ -48,13 +49,13 @@ class Kind(Enum):
 
     @property
     def lease_version(self) -> int:
-        """0: a batch oplock and no lease."""
+        """0: no lease."""
         return self.value[1]
 
     @property
     def oplock_level(self) -> OplockLevel:
         """What its CREATE asks for."""
-        return OplockLevel.LEASE if self.lease_version else OplockLevel.BATCH
+        return self.value[2]
 
 
 BATCH: Final = (Kind.V1_BATCH, Kind.V2_BATCH)
@@ -75,6 +76,7 @@ class Handle:
     create_guid: bytes
     lease_key: bytes
     state: LeaseState
+    persistent: bool = False
 
     @property
     def lab(self) -> Lab:
@@ -89,13 +91,14 @@ class Handle:
         return form(key or self.lease_key, self.state if state is None else state)
 
     def durable(
-        self, *, version: int = 0, create_guid: bytes | None = None, persistent: bool = False
+        self, *, version: int = 0, create_guid: bytes | None = None, persistent: bool | None = None
     ) -> CreateContext:
         """Ask for it again, or with one thing that differs."""
         if (version or self.kind.version) == 1:
             return reconnect(self.file.file_id)
         guid = self.create_guid if create_guid is None else create_guid
-        return reconnect_v2(self.file.file_id, guid, persistent=persistent)
+        flag = self.persistent if persistent is None else persistent
+        return reconnect_v2(self.file.file_id, guid, persistent=flag)
 
     def contexts(self) -> list[CreateContext]:
         """What a right reconnect carries."""
@@ -141,12 +144,15 @@ class Client:
         state: LeaseState = RWH,
         timeout: int = 0,
         key: bytes | None = None,
+        persistent: bool = False,
         **arguments: Unpack[CreateArguments],
     ) -> Handle:
         """Open a durable handle; `timeout` in milliseconds. Blocks the case where it is not granted."""
-        made = self.ask(kind, name, state=state, timeout=timeout, key=key, **arguments)
+        made = self.ask(kind, name, state=state, timeout=timeout, key=key, persistent=persistent, **arguments)
         if not made.file.is_durable:
             raise Blocked("the server grants no durable handle")
+        if persistent and not made.file.is_persistent:
+            raise Blocked("the server grants no persistent handle")
         return made
 
     def ask(
@@ -157,18 +163,20 @@ class Client:
         state: LeaseState = RWH,
         timeout: int = 0,
         key: bytes | None = None,
+        persistent: bool = False,
         **arguments: Unpack[CreateArguments],
     ) -> Handle:
         """Open a file and ask for a durable handle, which need not be granted."""
         lab = self.lab
         create_guid, lease_key = lab.guid(), key or lab.guid()
-        contexts = [durable() if kind.version == 1 else durable_v2(create_guid, timeout=timeout)]
+        asked = durable_v2(create_guid, timeout=timeout, persistent=persistent)
+        contexts = [durable() if kind.version == 1 else asked]
         if kind.lease_version:
             contexts.append((lease_v1 if kind.lease_version == 1 else lease)(lease_key, state))
         arguments["contexts"] = [*contexts, *arguments.get("contexts", ())]
         arguments.setdefault("requested_oplock_level", kind.oplock_level)
         file = self.tree.open(name, **arguments)
-        return Handle(kind, file, create_guid, lease_key, state)
+        return Handle(kind, file, create_guid, lease_key, state, persistent)
 
     def lose(self, fault: FaultKind = FaultKind.CLOSE) -> None:
         """Lose every channel."""
