@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Final
 
 from smbtorture_py.auth.credentials import AuthForm, Credentials
+from smbtorture_py.client.failover_policy import FailoverPolicy
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.answer import Answer, Protection
 from smbtorture_py.conformance.case import Case, Disturbance, Variant
@@ -36,7 +37,14 @@ from smbtorture_py.conformance.checks import (
     lacks_flag,
     other_than,
 )
-from smbtorture_py.conformance.lab import Lab, LabConnection, LabOpen, LabSession, LabTree
+from smbtorture_py.conformance.lab import (
+    Lab,
+    LabConnection,
+    LabOpen,
+    LabSession,
+    LabTree,
+    MultichannelSession,
+)
 from smbtorture_py.conformance.stops import Blocked, CaseStop, CheckFailed, NotApplicable, TimedOut
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.evidence.bundle import write_traffic
@@ -67,12 +75,14 @@ __all__ = [
     "Credentials",
     "Dialect",
     "EchoRequest",
+    "FailoverPolicy",
     "FaultKind",
     "Lab",
     "LabConnection",
     "LabOpen",
     "LabSession",
     "LabTree",
+    "MultichannelSession",
     "NotApplicable",
     "Position",
     "PromptLab",

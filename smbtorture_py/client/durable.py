@@ -81,7 +81,7 @@ def contexts_to_ask(
 
 
 def reconnect_request(opened: Open, granted: Durability) -> CreateRequest:
-    """Build the CREATE that re-establishes an open; its lease, where it has one, is asked for as granted."""
+    """Build the CREATE that re-establishes an open; its lease is asked for as it is now."""
     original = opened.request
     flags = DurableHandleFlags.PERSISTENT if granted.is_persistent else DurableHandleFlags.NONE
     if granted.create_guid is None:
@@ -107,17 +107,27 @@ def reconnect_request(opened: Open, granted: Durability) -> CreateRequest:
 
 
 def _lease_again(opened: Open) -> list[CreateContext]:
-    """The lease context of the original request, with the state (and epoch) that was granted."""
+    """The lease context of the original request, with the state (and epoch) that the lease has now."""
     second = find(opened.request.contexts, RequestLeaseV2, [])
     granted_second = find(opened.response.contexts, ResponseLeaseV2, [])
     if second is not None and granted_second is not None:
-        state, epoch = granted_second.lease_state, granted_second.epoch
+        epoch = granted_second.epoch if opened.lease_epoch is None else opened.lease_epoch
+        state = granted_second.lease_state if opened.lease_state is None else opened.lease_state
         return [replace(second, lease_state=state, epoch=epoch).envelope()]
     first = find(opened.request.contexts, RequestLease, [])
     granted_first = find(opened.response.contexts, ResponseLease, [])
     if first is not None and granted_first is not None:
-        return [replace(first, lease_state=granted_first.lease_state).envelope()]
+        state = granted_first.lease_state if opened.lease_state is None else opened.lease_state
+        return [replace(first, lease_state=state).envelope()]
     return []
+
+
+def lease_key_of(opened: Open) -> bytes | None:
+    """Return the key of the lease that an open was granted; None where there is none."""
+    granted = find(opened.response.contexts, ResponseLeaseV2, []) or find(
+        opened.response.contexts, ResponseLease, []
+    )
+    return None if granted is None else granted.lease_key
 
 
 def reconnect(

@@ -61,8 +61,16 @@ class FailoverPolicy:
     retry_pause: float = 0.25
     """How long to wait before that."""
 
+    acknowledges: bool = True
+    """Breaks of oplocks and leases are acknowledged, where an acknowledgment is due, on the channel they came
+    over, or another one where that is gone."""
+
     patience: float = 3.0
     """After how long a transport that acknowledges nothing counts as dead: the client resets it."""
+
+    answer_patience: float = 60.0
+    """After how long a request without any answer, not even an interim one, is taken for lost with its
+    channel, which the client resets ([MS-SMB2] 3.2.6.1; 60 seconds in Windows)."""
 
     rebinds: bool = True
     """New channels are bound in place of lost ones."""
@@ -72,6 +80,9 @@ class FailoverPolicy:
 
     interface_pause: float = 5.0
     """How long an address that could not be reached, or bound, is left alone."""
+
+    refresh_interval: float = 600.0
+    """How long the server's interfaces are believed before they are asked for again ([MS-SMB2] 3.2.6.3)."""
 
     reconnects: bool = True
     """When the last channel is gone: log on again, and have durable opens back ([MS-SMB2] 3.2.4.4)."""

@@ -6,9 +6,9 @@ speed; only pairs of the same kind and speed are used together.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import groupby
 from typing import Final
@@ -46,6 +46,13 @@ class AddressPair:
     link_speed: int
     local: IpAddress | None = None
     """Where to connect from; None lets the system choose."""
+    local_index: int = NO_INDEX
+    """IfIndex of this machine's interface."""
+
+    @property
+    def interfaces(self) -> tuple[int, int]:
+        """The interfaces at both ends, whichever of their addresses it is."""
+        return self.if_index, self.local_index
 
 
 def usable(interfaces: Sequence[NetworkInterfaceInfo]) -> list[NetworkInterfaceInfo]:
@@ -73,7 +80,7 @@ def address_pairs(
         if there.address is None:
             continue
         if not local:
-            pairs.append(_pair(there.address, there, there, None))
+            pairs.append(_pair(there, there))
             continue
         for here in usable(local):
             same_family = here.address is not None and here.address.version == there.address.version
@@ -81,26 +88,22 @@ def address_pairs(
                 continue
             if here.address.is_link_local != there.address.is_link_local:
                 continue
-            pair = _pair(there.address, there, here, here.address)
-            if both_have(there, here, InterfaceCapability.RDMA_CAPABLE):
-                pairs.append(
-                    AddressPair(pair.remote, pair.if_index, LinkKind.RDMA, pair.link_speed, pair.local)
-                )
+            pair = replace(_pair(there, here), local=here.address, local_index=here.if_index)
+            if _both_have(there, here, InterfaceCapability.RDMA_CAPABLE):
+                pairs.append(replace(pair, kind=LinkKind.RDMA))
             pairs.append(pair)
     return sorted(pairs, key=rank, reverse=True)
 
 
-def _pair(
-    address: IpAddress, there: NetworkInterfaceInfo, here: NetworkInterfaceInfo, local: IpAddress | None
-) -> AddressPair:
-    kind = LinkKind.RSS if both_have(there, here, InterfaceCapability.RSS_CAPABLE) else LinkKind.PLAIN
-    return AddressPair(address, there.if_index, kind, min(there.link_speed, here.link_speed), local)
+def _pair(there: NetworkInterfaceInfo, here: NetworkInterfaceInfo) -> AddressPair:
+    assert there.address is not None
+    kind = LinkKind.RSS if _both_have(there, here, InterfaceCapability.RSS_CAPABLE) else LinkKind.PLAIN
+    return AddressPair(there.address, there.if_index, kind, min(there.link_speed, here.link_speed))
 
 
-def both_have(
+def _both_have(
     there: NetworkInterfaceInfo, here: NetworkInterfaceInfo, capability: InterfaceCapability
 ) -> bool:
-    """Tell whether both ends have a capability."""
     return bool(there.capability & here.capability & capability)
 
 
@@ -120,19 +123,24 @@ def best(pairs: Sequence[AddressPair], out_of_order: Collection[AddressPair] = (
 def distribute(pairs: Sequence[AddressPair], count: int | None = None) -> list[AddressPair]:
     """Return the pair of each connection to make, spread evenly over local and remote interfaces.
 
-    `count` None: as many as Windows makes over pairs of their kind.
+    Of the addresses that the same two interfaces have only the first pair is used. `count` None: as many as
+    Windows makes over pairs of their kind.
     """
-    if not pairs:
+    firsts = {pair.interfaces: pair for pair in reversed(pairs)}
+    candidates = [pair for pair in pairs if firsts[pair.interfaces] is pair]
+    if not candidates:
         return []
     if count is None:
-        count = sum(CONNECTIONS_PER_PAIR[pair.kind] for pair in pairs)
+        count = sum(CONNECTIONS_PER_PAIR[pair.kind] for pair in candidates)
     uses: Counter[AddressPair] = Counter()
-    ends: defaultdict[int | IpAddress | None, int] = defaultdict(int)
+    here: Counter[int] = Counter()
+    there: Counter[int] = Counter()
     chosen: list[AddressPair] = []
     for _ in range(count):
-        pair = min(pairs, key=lambda one: (uses[one], ends[one.if_index] + ends[one.local], pairs.index(one)))
+        # min takes the first of equals: the order of the pairs decides then.
+        pair = min(candidates, key=lambda one: (uses[one], here[one.local_index] + there[one.if_index]))
         uses[pair] += 1
-        ends[pair.if_index] += 1
-        ends[pair.local] += 1
+        here[pair.local_index] += 1
+        there[pair.if_index] += 1
         chosen.append(pair)
     return chosen

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Unpack
 
+from smbtorture_py.client.durable import lease_key_of
 from smbtorture_py.client.failover_policy import (
     RETRIED,
     FailoverPolicy,
@@ -21,10 +22,12 @@ from smbtorture_py.client.failover_policy import (
 )
 from smbtorture_py.client.interface_choice import AddressPair, address_pairs, best, distribute, rank
 from smbtorture_py.client.session import CHANNEL_SEQUENCE_MODULUS
-from smbtorture_py.wire.create import CreateRequest
+from smbtorture_py.wire.create import CreateRequest, OplockLevel
 from smbtorture_py.wire.create_contexts import DurableHandleRequestV2
 from smbtorture_py.wire.file_requests import about
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockRequest
+from smbtorture_py.wire.oplock_break import LeaseBreakFlags, LeaseBreakNotification, OplockBreakNotification
 
 if TYPE_CHECKING:
     from smbtorture_py.client.config import Entropy
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from smbtorture_py.wire.codec import Body
     from smbtorture_py.wire.ioctl_payloads.network_interface_info import NetworkInterfaceInfo
 
+ACKNOWLEDGED_LEVELS: Final = (OplockLevel.EXCLUSIVE, OplockLevel.BATCH)
+"""The oplock levels whose break is acknowledged; that of level II is not ([MS-SMB2] 3.2.5.19.1)."""
 GUID_SIZE: Final = 16
 
 
@@ -93,11 +98,14 @@ class Multichannel:
         self._ways: dict[Connection, AddressPair | None] = {}
         self._out_of_order: dict[AddressPair, float] = {}
         self._sequence = session.channel_sequence
+        self._learned_at = 0.0
         self._turn = 0
         self._trees: dict[Tree, Tree] = {}
         self.ended: list[Connection] = []
         """Every channel that this client has ended itself, by `dismiss` or because it was silent."""
         self._dismissed: set[Connection] = set()
+        self._seen: dict[Connection, int] = {}
+        """How many notifications of each connection were taken in."""
 
     # Channels
 
@@ -112,10 +120,19 @@ class Multichannel:
         return not self.session.channel_list
 
     def learn(
-        self, remote: Sequence[NetworkInterfaceInfo], local: Sequence[NetworkInterfaceInfo] = ()
+        self,
+        remote: Sequence[NetworkInterfaceInfo],
+        local: Sequence[NetworkInterfaceInfo] = (),
+        *,
+        now: float,
     ) -> None:
         """Take the server's interfaces, and this machine's where they are known."""
         self.pairs = address_pairs(remote, local)
+        self._learned_at = now
+
+    def is_outdated(self, now: float) -> bool:
+        """Tell whether the server's interfaces are to be asked for again."""
+        return now >= self._learned_at + self.policy.refresh_interval
 
     def adopt(self, connection: Connection, pair: AddressPair | None) -> None:
         """Count a connection that was bound; None: it goes over an interface that is not in the list."""
@@ -192,32 +209,74 @@ class Multichannel:
 
     def advance(self, now: float) -> None:
         """Notice what has happened to channels and requests, and send again what is due."""
+        for pair in [pair for pair, until in self._out_of_order.items() if until <= now]:
+            del self._out_of_order[pair]
         self._reset_silent(now)
+        self._answer_breaks()
         self._notice_losses()
         for operation in list(self.operations):
             self._judge(operation, now)
         if self.is_cut_off:
             return
         for operation in list(self.operations):
-            if operation.due is not None and operation.due <= now:
+            if operation.due is not None and operation.due <= now and self._can_be_sent(operation):
                 self._repeat(operation)
+
+    def _answer_breaks(self) -> None:
+        """Take in the breaks that have come, and acknowledge those that have to be ([MS-SMB2] 3.2.5.19)."""
+        for connection in self._ways:
+            notifications = connection.notifications
+            unseen = notifications[self._seen.get(connection, 0) :]
+            self._seen[connection] = len(notifications)
+            for notification in unseen:
+                if isinstance(notification.body, OplockBreakNotification):
+                    self._oplock_breaks(connection, notification.body)
+                elif isinstance(notification.body, LeaseBreakNotification):
+                    self._lease_breaks(connection, notification.body)
+
+    def _oplock_breaks(self, connection: Connection, body: OplockBreakNotification) -> None:
+        opened = self.session.open_table.get(body.file_id)
+        if opened is None:
+            return
+        was, opened.oplock_level = opened.oplock_level, body.oplock_level
+        if was in ACKNOWLEDGED_LEVELS and self.policy.acknowledges:
+            opened.acknowledge_oplock_break(body.oplock_level, connection=self._alive(connection))
+
+    def _lease_breaks(self, connection: Connection, body: LeaseBreakNotification) -> None:
+        under = [one for one in self.session.open_table.values() if lease_key_of(one) == body.lease_key]
+        for opened in under:
+            opened.lease_state, opened.lease_epoch = LeaseState(body.new_lease_state), body.new_epoch
+        is_due = bool(body.flags & LeaseBreakFlags.ACK_REQUIRED)
+        if under and is_due and self.policy.acknowledges:
+            self.session.acknowledge_lease_break(
+                body.lease_key,
+                LeaseState(body.new_lease_state),
+                tree=under[0].tree,
+                connection=self._alive(connection),
+            )
+
+    def _alive(self, connection: Connection) -> Connection:
+        return connection if connection.lost is None else self._next_channel()
 
     def has_news(self, now: float) -> bool:
         """Tell whether `advance` has something to do because of what has come, or has not come any more."""
         return (
             any(connection.lost is not None for connection in self._ways)
             or any(operation.due is None and operation.exchange.done for operation in self.operations)
+            or any(self._seen.get(connection, 0) < len(connection.notifications) for connection in self._ways)
             or any(self._is_silent(connection, now) for connection in self.channels)
         )
 
     def next_deadline(self) -> float | None:
         """When `advance`, or `missing`, has something to say that no event brings about; None for never."""
-        due = [operation.due for operation in self.operations if operation.due is not None]
-        due += [
-            connection.stuck_since + self.policy.patience
-            for connection in self.channels
-            if connection.stuck_since is not None
+        if self.is_cut_off:
+            return None
+        due = [
+            operation.due
+            for operation in self.operations
+            if operation.due is not None and self._can_be_sent(operation)
         ]
+        due += [at for connection in self.channels if (at := self._silent_at(connection)) is not None]
         due += self._out_of_order.values()
         return min(due, default=None)
 
@@ -238,6 +297,10 @@ class Multichannel:
             if (opened is None or operation.opened is opened) and operation.exchange.done:
                 self._end(operation)
 
+    def _can_be_sent(self, operation: Operation) -> bool:
+        """Tell whether the open it is about is one of this session: one of the last is yet to be had back."""
+        return operation.opened is None or operation.opened.tree.session is self.session
+
     def _send(self, operation: Operation, options: Options) -> None:
         options.setdefault("connection", self._next_channel())
         tree = operation.opened.tree if operation.opened is not None else operation.tree
@@ -253,15 +316,29 @@ class Multichannel:
         return channels[(self._turn - 1) % len(channels)]
 
     def _reset_silent(self, now: float) -> None:
-        """Give up a transport that acknowledges nothing."""
+        """Give up a transport that acknowledges nothing, and one whose server does not answer."""
         for connection in self.channels:
             if self._is_silent(connection, now):
                 self.ended.append(connection)
                 connection.abort()
 
     def _is_silent(self, connection: Connection, now: float) -> bool:
+        at = self._silent_at(connection)
+        return at is not None and now >= at
+
+    def _silent_at(self, connection: Connection) -> float | None:
+        """When a channel counts as dead unless something comes; None while nothing is outstanding."""
         since = connection.stuck_since
-        return since is not None and now - since >= self.policy.patience
+        at = [] if since is None else [since + self.policy.patience]
+        at += [
+            operation.exchange.sent_at + self.policy.answer_patience
+            for operation in self.operations
+            if operation.exchange.connection is connection
+            and operation.exchange.sent_at is not None
+            and not operation.exchange.done
+            and not operation.exchange.interim
+        ]
+        return min(at, default=None)
 
     def _notice_losses(self) -> None:
         """Take lost channels out, and let ChannelSequence go up by the step for each, while one is left."""
@@ -269,6 +346,7 @@ class Multichannel:
         lost = [connection for connection in gone if connection not in self._dismissed]
         for connection in gone:
             del self._ways[connection]
+            self._seen.pop(connection, None)
         self._dismissed.difference_update(gone)
         self.lost += lost
         # The loss of the last channel counts when there is a session again.

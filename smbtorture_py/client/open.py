@@ -18,6 +18,7 @@ from smbtorture_py.wire.create import CreateRequest, CreateResponse, OplockLevel
 from smbtorture_py.wire.flush import FlushRequest
 from smbtorture_py.wire.fscc.information_class import FileInformationClass
 from smbtorture_py.wire.ioctl import IoctlFlags
+from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockRequest
 from smbtorture_py.wire.oplock_break import OplockBreakAcknowledgment
 from smbtorture_py.wire.query_directory import QueryDirectoryFlags, QueryDirectoryRequest
@@ -51,6 +52,12 @@ class Open:
     oplock_level: int = OplockLevel.NONE
     """Open.OplockLevel as granted; a break changes it when the caller acknowledges with
     `acknowledge_oplock_break`."""
+
+    lease_state: LeaseState | None = None
+    """File.LeaseState since the last break that was acknowledged; None: as granted."""
+
+    lease_epoch: int | None = None
+    """File.LeaseEpoch since the last break; None: as granted."""
 
     operation_buckets: OperationBuckets = field(default_factory=OperationBuckets)
 

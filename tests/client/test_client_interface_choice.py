@@ -116,3 +116,10 @@ def test_connections_are_spread_over_both_ends(count) -> None:
 
 def test_nothing_to_choose_from() -> None:
     assert best([]) == [] and distribute([]) == [] and distribute([], 4) == []
+
+
+def test_of_the_addresses_of_two_interfaces_one_pair_is_used() -> None:
+    pairs = address_pairs([entry(1, "192.0.2.1", 1, RSS), entry(1, "2001:db8::1", 1, RSS)])
+    assert len(best(pairs)) == 2
+    assert remotes(distribute(best(pairs))) == ["192.0.2.1"] * 4
+    assert remotes(distribute(best(pairs, pairs[:1]))) == ["2001:db8::1"] * 4

@@ -283,7 +283,7 @@ def test_a_silent_transport_is_reset_and_what_it_held_repeated() -> None:
 
 def test_the_best_interfaces_get_the_channels_that_are_wanted() -> None:
     bench = Bench(channels=1, wanted=4)
-    bench.core.learn([entry(1, 10), entry(2, 10), entry(3, 1)])
+    bench.core.learn([entry(1, 10), entry(2, 10), entry(3, 1)], now=0.0)
     assert [str(pair.remote) for pair in bench.core.missing(0.0)] == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
     for pair in bench.core.missing(0.0):
         bench.core.adopt(bench.bind(), pair)
@@ -292,7 +292,7 @@ def test_the_best_interfaces_get_the_channels_that_are_wanted() -> None:
 
 def test_lesser_interfaces_stand_in_and_step_back() -> None:
     bench = Bench(channels=1, wanted=2, policy=FailoverPolicy(interface_pause=5.0))
-    bench.core.learn([entry(1, 10), entry(2, 1)])
+    bench.core.learn([entry(1, 10), entry(2, 1)], now=0.0)
     now = bench.wire.now
     (better,) = bench.core.missing(now)
     bench.core.unreachable(better, now)
@@ -316,7 +316,7 @@ def test_lesser_interfaces_stand_in_and_step_back() -> None:
 
 def test_a_channel_over_a_better_interface_is_not_closed_for_a_lesser_one() -> None:
     bench = Bench(channels=1, wanted=2)
-    bench.core.learn([entry(1, 10), entry(2, 1)])
+    bench.core.learn([entry(1, 10), entry(2, 1)], now=0.0)
     (better,) = bench.core.missing(0.0)
     bench.core.adopt(bench.bind(), better)
     bench.core.unreachable(better, 0.0)
@@ -328,7 +328,7 @@ def test_a_channel_over_a_better_interface_is_not_closed_for_a_lesser_one() -> N
 @pytest.mark.parametrize("rebinds", [True, False])
 def test_lost_channels_are_replaced_unless_told_otherwise(rebinds: bool) -> None:
     bench = Bench(channels=1, wanted=2, policy=FailoverPolicy(rebinds=rebinds))
-    bench.core.learn([entry(1, 10)])
+    bench.core.learn([entry(1, 10)], now=0.0)
     (pair,) = bench.core.missing(0.0)
     bench.core.adopt(bench.bind(), pair)
     bench.cut(bench.channels[1])
@@ -348,6 +348,9 @@ def test_the_sequence_goes_on_in_the_next_session() -> None:
     bench.core.resume(successor, {bench.tree: tree})
     bench.core.adopt(successor.connection, None)
     assert successor.channel_sequence == 2
+    bench.core.advance(bench.wire.now)
+    assert operation.repetitions == 0 and bench.core.next_deadline() is None
+    bench.opened.tree = tree
     bench.core.advance(bench.wire.now)
     assert operation.exchange.session is successor and operation.exchange.tree is tree
     assert headers(operation) == [(False, 0), (True, 2)]

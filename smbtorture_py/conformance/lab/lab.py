@@ -67,6 +67,9 @@ class Lab:
         self.sessions: list[Session] = []
         """Every session that was set up, also when it is gone."""
 
+        self.clients: list[MultichannelSession] = []
+        """The clients that act on their own while words wait."""
+
         self.lacking: list[Need] = []
         """What the case found lacking on its way."""
 
@@ -226,7 +229,23 @@ class Lab:
 
     def wait(self, condition: Callable[[], bool], within: float | None = None) -> bool:
         """Run the world until the condition holds (True) or `within` seconds (scaled) have passed (False)."""
-        return self.world.run_until(condition, self.deadline(within))
+        deadline = self.deadline(within)
+        if not self.clients:
+            return self.world.run_until(condition, deadline)
+        while self.world.run_until(lambda: condition() or self.clients_have_news(), deadline):
+            self.attend_clients()
+            if condition():
+                return True
+        return False
+
+    def clients_have_news(self) -> bool:
+        """Tell whether a client that acts on its own has something to do."""
+        return any(client.core.has_news(self.now) for client in self.clients)
+
+    def attend_clients(self) -> None:
+        """Let the clients that act on their own do what they can without waiting."""
+        for client in self.clients:
+            client.core.advance(self.now)
 
     def settle(self) -> None:
         """Give the server time for what it should not do: a moment, scaled."""
@@ -381,7 +400,9 @@ class Lab:
         the interfaces of this machine, where they are to play a part in the choice.
         """
         logging = Logging(user=user, share=share, offer=offering)
-        return MultichannelSession(self, channels=channels, policy=policy, local=local, logging=logging)
+        made = MultichannelSession(self, channels=channels, policy=policy, local=local, logging=logging)
+        self.clients.append(made)
+        return made
 
     def another_client(self, user: Account | None = None, **offering: Unpack[Offering]) -> LabSession:
         """Log on as another client, with a ClientGuid of its own; blocks the case where that fails."""

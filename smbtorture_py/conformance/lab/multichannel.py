@@ -6,8 +6,8 @@ its own initiative.
     session.channels[0].abort()
     file.write(b"over what is left")
 
-What its client does is the client core's `Multichannel`; here are the connections. It acts whenever one of
-these words waits.
+What its client does is the client core's `Multichannel`; here are the connections. It repeats requests and
+acknowledges breaks whenever a word of the lab waits, and makes connections when one of its own does.
 """
 
 from __future__ import annotations
@@ -231,7 +231,10 @@ class MultichannelSession:
         """The client core's state machine: what it waits for, what it has lost."""
         self._opens: list[MultichannelOpen] = []
         self._reconnect_at = 0.0
-        if Capabilities.MULTI_CHANNEL in self.session.connection.core.server_capabilities:
+        self._finds_interfaces = (
+            Capabilities.MULTI_CHANNEL in self.session.connection.core.server_capabilities
+        )
+        if self._finds_interfaces:
             self.refresh()
         self.core.adopt(self.session.connection.core, self._pair_of(self.session.connection))
         self.maintain()
@@ -243,7 +246,7 @@ class MultichannelSession:
 
     def refresh(self) -> None:
         """Ask for the server's interfaces again."""
-        self.core.learn(self.session.interfaces(), self.local)
+        self.core.learn(self.session.interfaces(), self.local, now=self.lab.now)
 
     def lab_connection(self, core: Connection) -> LabConnection:
         """Return the lab's connection of a core one."""
@@ -309,7 +312,8 @@ class MultichannelSession:
             if self.lab.now >= deadline:
                 return False
             until = min(due for due in (deadline, self._next_deadline()) if due is not None)
-            self.lab.world.run_until(lambda: condition() or self.core.has_news(self.lab.now), until)
+            self.lab.world.run_until(lambda: condition() or self.lab.clients_have_news(), until)
+            self.lab.attend_clients()
 
     def step(self) -> None:
         """Do what the client has to do now: notice losses, repeat, reconnect, bind, close what is too
@@ -318,6 +322,8 @@ class MultichannelSession:
         self.core.advance(self.lab.now)
         if self.core.is_cut_off:
             self._come_back()
+        elif self._finds_interfaces and self.core.is_outdated(self.lab.now):
+            self.refresh()
         self.maintain()
         self.core.advance(self.lab.now)
         for connection in self.core.ended:
