@@ -80,7 +80,13 @@ class BreakDelivery:
     def transport_stuck(self, connection: Connection, since: float, now: float) -> None:
         """Take a transport that acknowledges nothing for one that failed, once the policy's patience is
         over."""
-        if self._server.policies.oplock.gives_up_on_transport(now - since):
+        policy = self._server.policies.oplock
+        if not policy.gives_up_on_transport(now - since):
+            return
+        waits = any(one.connection is connection and one.is_wanted() for one in self._under_way)
+        if waits and policy.closes_failed_transport():
+            connection.disconnect(now)
+        else:
             self.connection_failed(connection, now)
 
     def connection_failed(self, connection: Connection, now: float) -> None:

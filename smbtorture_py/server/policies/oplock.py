@@ -113,6 +113,10 @@ class OplockPolicy:
         time)."""
         return seconds >= TRANSPORT_PATIENCE
 
+    def closes_failed_transport(self) -> bool:
+        """Whether a connection that does not get a break through is ended: nothing says so."""
+        return False
+
     def break_names_session(self) -> bool:
         """Whether the notification carries Open.Session.SessionId (SHOULD, 3.3.4.6)."""
         return True

@@ -96,6 +96,10 @@ class SambaOplockPolicy(OplockPolicy):
         """An open for attributes only does not count, unless it has an oplock itself."""
         return other.oplock_level is not OplockLevel.NONE or bool(other.granted_access & ~int(STAT_ACCESS))
 
+    def closes_failed_transport(self) -> bool:
+        """A connection that does not get a break through ends, and with the last one the session."""
+        return True
+
     def not_breaking_status(self, open_: Open, level: int) -> Status:
         """An acknowledgment nobody waits for is a protocol error."""
         del open_, level
