@@ -8,7 +8,7 @@ from smbtorture_py.conformance.case import case, case_of
 from smbtorture_py.conformance.catalogue import Level, shipped
 from smbtorture_py.conformance.checks import DISCONNECT, at_least, check, matches, worth
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.needs import CONTINUOUSLY_AVAILABLE_SHARE, GUEST, MULTI_CHANNEL, SMB3
+from smbtorture_py.conformance.needs import GUEST, MULTI_CHANNEL, SMB3, Capability, Need
 from smbtorture_py.conformance.runner import run_case
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.results.outcome import Outcome
@@ -106,8 +106,9 @@ def test_what_is_lacking_is_named():
     def body(lab):
         raise AssertionError("never called")
 
-    blocked = run(body, needs=[CONTINUOUSLY_AVAILABLE_SHARE, GUEST])
-    assert (blocked.outcome, blocked.lacking) == (Outcome.BLOCKED, ("a continuously available share",))
+    log = Need("a log", frozenset({Capability.SERVER_LOG}))
+    blocked = run(body, needs=[log, GUEST])
+    assert (blocked.outcome, blocked.lacking) == (Outcome.BLOCKED, ("a log",))
 
 
 def test_every_other_ending_is_an_outcome_of_its_own():

@@ -43,8 +43,7 @@ class AppInstancePolicy:
         """Whether an open is that of the same application on another client: same AppInstanceId, path and
         share, another ClientGuid (3.3.5.9.13).
 
-        Of a disconnected open, which has no session to ask, the ClientGuid it was made with counts (erratum
-        21).
+        A disconnected open has no session to ask: the ClientGuid it was made with counts (erratum 21).
         """
         wanted = attempt.contexts.app_instance_id
         if wanted is None or open_.app_instance_id != bytes(wanted.app_instance_id):

@@ -29,7 +29,7 @@ class ReplayPolicy:
         """Whether Open.IsReplayEligible becomes TRUE for an open made with a CreateGuid (3.3.5.9.10).
 
         Where the object store grants durability, which it does to every file, whatever the oplock: a replay
-        has to work for a client that was refused one. Persistent, or with access to the file's data.
+        has to work for a client that was refused one (erratum 23). It is persistent, or can access data.
         """
         access = READ_ACCESS | WRITE_ACCESS | DELETE_ACCESS
         is_directory = bool(open_.file_attributes & FileAttributes.DIRECTORY)
