@@ -72,17 +72,18 @@ class Chain:
         if isinstance(outcome, Reply):
             self._answer(request, outcome)
         elif outcome is PENDING:
+            channel_sequence.settle(request, Status.PENDING)
             self.responses.append(sending.Response(request, Reply(Status.PENDING), is_interim=True))
             if self.is_related:
                 self.waiting = request
         else:
             request.is_done = True
-            channel_sequence.settle(request)
+            channel_sequence.settle(request, None)
             self.connection.request_list.pop(request.header.message_id, None)
 
     def _answer(self, request: Request, reply: Reply) -> None:
         request.is_done = True
-        channel_sequence.settle(request)
+        channel_sequence.settle(request, reply.status)
         self.last_status = reply.status
         self.connection.request_list.pop(request.header.message_id, None)
         self.responses.append(sending.Response(request, reply))

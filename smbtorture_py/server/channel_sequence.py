@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import Reply, Request
 from smbtorture_py.wire.file_requests import file_id_of
+from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
@@ -17,7 +18,10 @@ def verify(request: Request) -> Reply | None:
     request is refused."""
     policy = request.connection.server.policies.channel_sequence
     file_id = file_id_of(request.body)
-    if file_id is None or not policy.is_verified(request.connection):
+    if file_id is None:
+        status = policy.status_without_file(request)
+        return None if status == Status.SUCCESS else Reply(status)
+    if not policy.is_verified(request.connection):
         return None
     open_ = request.chain.named_open(request, file_id)
     if open_ is None:
@@ -30,15 +34,16 @@ def verify(request: Request) -> Reply | None:
     return Reply(policy.refusal_status()) if policy.must_be_in_order(request) else None
 
 
-def settle(request: Request) -> None:
-    """Count a request no longer as outstanding: it is answered (3.3.4.1), or never will be.
+def settle(request: Request, status: Status | None) -> None:
+    """Count a request no longer as outstanding: it is answered with `status` (3.3.4.1), or never will be.
 
     Erratum 15: only requests that were counted, and by their final response.
     """
-    open_, request.counted_open = request.counted_open, None
-    if open_ is None:
+    policy = request.connection.server.policies.channel_sequence
+    if request.counted_open is None or not policy.is_settled_by(status):
         return
-    if request.connection.server.policies.channel_sequence.is_of_the_present(open_, request):
+    open_, request.counted_open = request.counted_open, None
+    if policy.is_of_the_present(open_, request):
         open_.outstanding_request_count -= 1
     else:
         open_.outstanding_pre_request_count -= 1
@@ -52,7 +57,7 @@ def _admit(open_: Open, request: Request) -> bool:
         open_.outstanding_request_count += 1
         return True
     if policy.is_newer(present, requested):
-        if policy.newer_moves_on(open_):
+        if policy.newer_moves_on(open_, request):
             _move_on(open_, requested)
         open_.outstanding_request_count += 1
         return True
@@ -70,7 +75,7 @@ def _admit_replay(open_: Open, request: Request) -> bool:
         return True
     if policy.is_newer(present, requested):
         is_held_up = policy.newer_replay_is_held_up(open_)
-        if policy.newer_replay_moves_on(open_):
+        if policy.newer_replay_moves_on(open_, request):
             _move_on(open_, requested)
         if is_held_up:
             return False

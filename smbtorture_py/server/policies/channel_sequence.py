@@ -55,23 +55,35 @@ class ChannelSequencePolicy:
         """What such a request fails with."""
         return Status.FILE_NOT_AVAILABLE
 
-    def newer_moves_on(self, open_: Open) -> bool:
+    def status_without_file(self, request: Request) -> Status:
+        """SUCCESS, or what a request without a FileId fails with: its number is not looked at."""
+        del request
+        return Status.SUCCESS
+
+    def newer_moves_on(self, open_: Open, request: Request) -> bool:
         """Whether a newer number becomes Open.ChannelSequence where the request is no replay."""
-        del open_
+        del open_, request
         return True
 
     def replay_is_held_up(self, open_: Open) -> bool:
         """Whether a replay with the present number fails: a request of an earlier one is outstanding."""
         return open_.outstanding_pre_request_count > 0
 
-    def newer_replay_moves_on(self, open_: Open) -> bool:
+    def newer_replay_moves_on(self, open_: Open, request: Request) -> bool:
         """Whether a replay with a newer number makes it Open.ChannelSequence (SHOULD)."""
-        del open_
+        del open_, request
         return True
 
     def newer_replay_is_held_up(self, open_: Open) -> bool:
         """Whether a replay with a newer number fails: what is outstanding now is of an earlier one then."""
         return open_.outstanding_pre_request_count + open_.outstanding_request_count > 0
+
+    def is_settled_by(self, status: Status | None) -> bool:
+        """Whether a request with this answer (None: with none) is outstanding no longer (3.3.4.1).
+
+        By any final one, success or not; an interim response is not the answer.
+        """
+        return status != Status.PENDING
 
     def is_of_the_present(self, open_: Open, request: Request) -> bool:
         """Whether the request that is being answered counts among those of the present (3.3.4.1).

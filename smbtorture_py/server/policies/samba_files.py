@@ -38,8 +38,9 @@ class SambaChannelSequencePolicy(ChannelSequencePolicy):
             return True
         return super().is_newer(present, requested)
 
-    def newer_replay_moves_on(self, open_: Open) -> bool:
+    def newer_replay_moves_on(self, open_: Open, request: Request) -> bool:
         """Not while a request of an earlier number is outstanding (as Windows Server 2012, <273>)."""
+        del request
         return not self.replay_is_held_up(open_)
 
     def newer_replay_is_held_up(self, open_: Open) -> bool:
