@@ -19,12 +19,11 @@ _FLUSHING_ACCESS: Final = AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DA
 
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """Let the storage keep what was written."""
-    del server
     body = cast(FlushRequest, request.body)
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     if not open_.has_any_access(_FLUSHING_ACCESS):
         return Reply(Status.ACCESS_DENIED)
     if not open_.is_persistent and open_.stream.content is not None:

@@ -27,8 +27,8 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
             return Reply(policies.ioctl.file_id_given_status())
     elif request.find_open(body.file_id, now) is None:
         return Reply(Status.FILE_CLOSED)
-    if request.open is not None and server.implements_3x:
-        request.open.is_replay_eligible = False
+    if request.open is not None:
+        policies.replay.note_use(request.open, request)
     status = policies.ioctl.size_status(request.connection, body)
     if status == Status.SUCCESS:
         status = policies.ioctl.input_status(body, len(request.raw))

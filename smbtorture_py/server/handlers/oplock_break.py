@@ -33,7 +33,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     if open_.oplock_state is not OplockState.BREAKING:
         return Reply(policy.not_breaking_status(open_, body.oplock_level))
     if body.oplock_level == OplockLevel.LEASE:

@@ -44,7 +44,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     if not open_.is_directory:
         return Reply(policy.not_a_directory_status(reopens=bool(body.flags & QueryDirectoryFlags.REOPEN)))
     for status in (

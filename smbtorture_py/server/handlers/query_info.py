@@ -104,7 +104,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     payload = max(body.input_buffer_length, body.output_buffer_length)
     for status in (
         policies.information.size_status(request.connection, body.output_buffer_length),

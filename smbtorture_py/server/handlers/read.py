@@ -23,7 +23,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     if not open_.has_access(AccessMask.FILE_READ_DATA):
         return Reply(Status.ACCESS_DENIED)
     for status in (

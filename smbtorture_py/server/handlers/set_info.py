@@ -82,7 +82,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     for status in (
         policies.information.size_status(request.connection, body.buffer_length),
         policies.information.empty_buffer_status() if body.buffer_length == 0 else Status.SUCCESS,

@@ -24,7 +24,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     content = open_.stream.content
     size = 0 if content is None else content.size
     for status in (

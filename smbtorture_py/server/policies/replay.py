@@ -35,6 +35,12 @@ class ReplayPolicy:
         is_directory = bool(open_.file_attributes & FileAttributes.DIRECTORY)
         return open_.is_persistent or (not is_directory and open_.has_any_access(int(access)))
 
+    def note_use(self, open_: Open, request: Request) -> None:
+        """End the eligibility of an open that a request is about, whatever becomes of that (3.3.5.11 to
+        3.3.5.22.1)."""
+        del request
+        open_.is_replay_eligible = False
+
     def find_eligible(self, request: Request, create_guid: bytes) -> Open | None:
         """The open that a CreateGuid of this client made and that nothing has used since (3.3.5.9,
         3.3.5.9.10)."""
