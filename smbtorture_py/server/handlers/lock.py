@@ -22,7 +22,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     open_ = request.find_open(body.file_id, now)
     if open_ is None:
         return Reply(Status.FILE_CLOSED)
-    open_.is_replay_eligible = False
+    server.policies.replay.note_use(open_, request)
     if not body.locks:
         return Reply(policy.no_locks_status())
     if body.lock_count > len(body.locks):
