@@ -1,0 +1,347 @@
+"""What a disconnected persistent handle keeps out ([MS-SMB2] 3.3.5.9, 3.3.4.7, 3.3.5.9.13)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.checks import NO_ANSWER, check
+from smbtorture_py.conformance.lab import Lab
+from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, app_instance, durable_v2, lease
+from smbtorture_py.conformance.needs import BLACKHOLE, SECOND_USER
+from smbtorture_py.net.faults import FaultKind
+from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions, OplockLevel, ShareAccess
+from smbtorture_py.wire.fscc.file_information import FileRenameInformation
+from smbtorture_py.wire.lease import LeaseState
+from smbtorture_py.wire.status import Status
+from suites.durable.handles import Kind
+from suites.persistent.handles import BARE, NEEDS, another, arrive, on_ca, persistent
+
+STAT: Final = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
+AT_ONCE: Final = 2.0
+"""Seconds in which an answer comes that waits for nobody."""
+DATA: Final = b"written by somebody else"
+
+
+@case(
+    "persistent.not-available",
+    requirements=["SMB2-3.3.5.9-22"],
+    needs=NEEDS,
+    variants=[
+        {"kind": Kind.V2_BARE, "state": LeaseState.NONE},
+        *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (LeaseState.NONE, R, RW)),
+    ],
+)
+def test_a_file_of_a_disconnected_handle_is_not_available(lab: Lab, kind: Kind, state: LeaseState) -> None:
+    """A file whose persistent handle is disconnected and caches no handle should be available to nobody
+    else.
+    """
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client, kind, state=state)
+    client.leave(other)
+    opening = other.tree.create(handle.file.name)
+    check(opening, specification=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.not-available-although-cached",
+    requirements=["SMB2-3.3.5.9-22"],
+    needs=NEEDS,
+    variants=[
+        {"kind": Kind.V2_BATCH, "state": RWH},
+        *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (RH, RWH)),
+    ],
+)
+def test_a_file_of_a_disconnected_handle_with_handle_caching(lab: Lab, kind: Kind, state: LeaseState) -> None:
+    """A file whose persistent handle is disconnected should be available to nobody else; with BATCH or H some
+    servers break those first.
+    """
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client, kind, state=state)
+    client.leave(other)
+    opening = other.tree.create(handle.file.name, wait=False)
+    check(
+        opening.wait(AT_ONCE),
+        specification=Status.FILE_NOT_AVAILABLE,
+        windows_waits=NO_ANSWER,
+        windows=Status.SUCCESS,
+    )
+    check.alive(other.session)
+
+
+@case(
+    "persistent.not-available-to",
+    requirements=["SMB2-3.3.5.9-22"],
+    needs=NEEDS,
+    variants={"how": ["stat", "overwrite", "delete", "own", "own-again"]},
+)
+def test_nobody_gets_at_a_disconnected_file(lab: Lab, how: str) -> None:
+    """Neither a stat open nor overwriting nor the client itself should get at the file but by a reconnect."""
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client)
+    client.leave(other)
+    name = handle.file.name
+    if how == "stat":
+        opening = other.tree.create(name, desired_access=STAT)
+    elif how == "overwrite":
+        opening = other.tree.create(name, create_disposition=CreateDisposition.OVERWRITE_IF)
+    elif how == "delete":
+        opening = other.tree.create(name, desired_access=AccessMask.DELETE)
+    elif how == "own":
+        opening = client.back().tree.create(name)
+    else:
+        contexts = [durable_v2(lab.guid(), persistent=True)]
+        opening = client.back().tree.create(name, contexts=contexts)
+    check(opening, specification=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.available-again",
+    requirements=["SMB2-3.3.5.9-22", "SMB2-3.3.5.9.12-02"],
+    needs=NEEDS,
+    variants={"share": [ShareAccess.NONE, ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE]},
+)
+def test_a_file_is_available_again_after_the_reconnect(lab: Lab, share: ShareAccess) -> None:
+    """After the reconnect the sharing of the handle decides again who can open its file."""
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client, share_access=share)
+    client.leave(other)
+    other.tree.create(handle.file.name).required(Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    handle.reconnect(back).required()
+    opening = other.tree.create(handle.file.name)
+    wanted = Status.SUCCESS if share else Status.SHARING_VIOLATION
+    check(opening, requirement="SMB2-3.3.5.9.12-02", specification=wanted)
+    check.alive(back.session)
+
+
+@case("persistent.other-file", requirements=["SMB2-3.3.5.9-22"], needs=NEEDS)
+def test_another_file_is_available(lab: Lab) -> None:
+    """Another file in the same directory is as available as ever."""
+    client, other = arrive(lab), another(lab)
+    directory = client.tree.directory().name
+    persistent(client, Kind.V2_BARE, f"{directory}\\kept")
+    client.leave(other)
+    check(other.tree.create(f"{directory}\\another"), specification=Status.SUCCESS)
+    check.alive(other.session)
+
+
+@case("persistent.connected-is-available", requirements=["SMB2-3.3.5.9-22"], needs=NEEDS)
+def test_the_file_of_a_connected_handle_is_available(lab: Lab) -> None:
+    """The file of a persistent handle that is connected can be opened as its sharing allows."""
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client)
+    check(other.tree.create(handle.file.name), specification=Status.SUCCESS)
+    check.alive(client.session)
+
+
+@case(
+    "persistent.break-after-reconnect",
+    requirements=["SMB2-3.3.5.9.12-20"],
+    needs=[*NEEDS, BLACKHOLE],
+)
+def test_a_break_waits_for_the_reconnect(lab: Lab) -> None:
+    """A break of the lease that did not get through to the client is told when it has come back, and can be
+    acknowledged.
+    """
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client, Kind.V2_LEASE_V2)
+    client.lose(FaultKind.BLACKHOLE)
+    opening = other.tree.create(handle.file.name, wait=False)
+    opening.wait_pending()
+    back = on_ca(lab.logon(previous_session_id=client.session.session_id))
+    file = handle.reconnect(back).open
+    broken = back.session.wait_lease_break()
+    check.that(back.session, "a break arrives", broken.arrived, specification=True)
+    check.that(back.session, "key", broken.body.lease_key, specification=handle.lease_key)
+    check.that(back.session, "new state", broken.body.new_lease_state, specification=RH)
+    check(file.acknowledge_lease(RH), specification=Status.SUCCESS)
+    check(opening.wait(), specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.directory-of-open-file",
+    requirements=["SMB2-3.3.7.1-13"],
+    needs=NEEDS,
+)
+def test_the_directory_of_a_disconnected_handle_cannot_be_renamed(lab: Lab) -> None:
+    """A directory with a file whose persistent handle is disconnected cannot be renamed."""
+    client, other = arrive(lab), another(lab)
+    directory = client.tree.directory().name
+    handle = persistent(client, Kind.V2_BARE, f"{directory}\\kept")
+    client.leave(other)
+    opened = other.tree.directory(directory, desired_access=AccessMask.DELETE | STAT)
+    answer = opened.set_file(FileRenameInformation(file_name=lab.name("moved")))
+    check(answer, specification=Status.ACCESS_DENIED)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.app-instance",
+    requirements=["SMB2-3.3.5.9.13-12"],
+    needs=NEEDS,
+)
+def test_an_application_moves_away_from_a_disconnected_client(lab: Lab) -> None:
+    """An application instance that is started on another client can have its file although the handle of the
+    first client is kept; the text has a gap here.
+    """
+    client, other = arrive(lab), another(lab)
+    instance = lab.guid()
+    handle = persistent(client, contexts=[app_instance(instance)], share_access=ShareAccess.NONE)
+    client.leave(other)
+    contexts = [app_instance(instance), durable_v2(lab.guid(), persistent=True)]
+    opening = other.tree.create(handle.file.name, contexts=contexts)
+    check(opening, specification=Status.SUCCESS, not_available=Status.FILE_NOT_AVAILABLE)
+    check.alive(other.session)
+
+
+@case("persistent.app-instance-connected", requirements=["SMB2-3.3.5.9.13-01"], needs=NEEDS)
+def test_an_application_takes_a_persistent_handle_over(lab: Lab) -> None:
+    """An application instance moves to another client although its handle is persistent, for good."""
+    client, other = arrive(lab), another(lab)
+    instance = lab.guid()
+    handle = persistent(client, contexts=[app_instance(instance)], share_access=ShareAccess.NONE)
+    contexts = [app_instance(instance), durable_v2(lab.guid(), persistent=True)]
+    opening = other.tree.create(handle.file.name, contexts=contexts)
+    check(opening, specification=Status.SUCCESS, ignored=Status.SHARING_VIOLATION)
+    check(handle.file.write(DATA), specification=Status.FILE_CLOSED)
+    client.leave(other)
+    back = client.back()
+    answer = handle.reconnect(back)
+    check(answer, requirement="SMB2-3.3.5.9.12-04", specification=Status.OBJECT_NAME_NOT_FOUND)
+    check.alive(other.session)
+
+
+@case(
+    "persistent.replay-when-used",
+    requirements=["SMB2-3.3.5.9-17"],
+    needs=NEEDS,
+    variants={"kind": BARE},
+)
+def test_the_replay_of_a_used_persistent_handle(lab: Lab, kind: Kind) -> None:
+    """The CREATE of a persistent handle that has been used and is connected cannot be replayed."""
+    client = arrive(lab)
+    handle = persistent(client, kind)
+    handle.file.write(DATA).required()
+    contexts = [durable_v2(handle.create_guid, persistent=True)]
+    contexts += [handle.lease()] if kind.lease_version else []
+    answer = client.tree.create(handle.file.name, contexts=contexts, replay=True)
+    check(answer, specification=Status.FILE_NOT_AVAILABLE)
+    check.alive(client.session)
+
+
+@case(
+    "persistent.replay-of-another-user",
+    requirements=["SMB2-3.3.5.9-18"],
+    needs=[*NEEDS, SECOND_USER],
+)
+def test_the_replay_of_another_user(lab: Lab) -> None:
+    """Another user cannot take over a disconnected persistent handle by a replay of its CREATE."""
+    client = arrive(lab)
+    handle = persistent(client)
+    handle.file.write(DATA).required()
+    client.lose()
+    thief = client.back(lab.second_user)
+    contexts = [durable_v2(handle.create_guid, persistent=True)]
+    answer = thief.tree.create(handle.file.name, contexts=contexts, replay=True)
+    check(answer, specification=Status.ACCESS_DENIED, permitted_before_that=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.replay-that-differs",
+    requirements=["SMB2-3.3.5.9-19"],
+    needs=NEEDS,
+    variants={"field": ["access", "share", "options"]},
+)
+def test_a_replay_that_differs(lab: Lab, field: str) -> None:
+    """The replay of the CREATE of a disconnected persistent handle fails where it asks for something else."""
+    client = arrive(lab)
+    handle = persistent(client)
+    handle.file.write(DATA).required()
+    client.lose()
+    back = client.back()
+    contexts = [durable_v2(handle.create_guid, persistent=True)]
+    if field == "access":
+        answer = back.tree.create(
+            handle.file.name, contexts=contexts, replay=True, desired_access=AccessMask.FILE_READ_DATA
+        )
+    elif field == "share":
+        answer = back.tree.create(
+            handle.file.name, contexts=contexts, replay=True, share_access=ShareAccess.NONE
+        )
+    else:
+        answer = back.tree.create(
+            handle.file.name, contexts=contexts, replay=True, create_options=CreateOptions.WRITE_THROUGH
+        )
+    check(
+        answer,
+        specification=Status.CONTEXT_MISMATCH,
+        permitted_before_that=Status.FILE_NOT_AVAILABLE,
+        samba=Status.SUCCESS,
+    )
+    check.alive(back.session)
+
+
+@case(
+    "persistent.replay-after-loss",
+    requirements=["SMB2-3.3.5.9-20"],
+    needs=NEEDS,
+    variants={"kind": BARE, "used": [True, False]},
+)
+def test_the_replay_of_the_create_after_the_loss(lab: Lab, kind: Kind, used: bool) -> None:
+    """The CREATE of a disconnected persistent handle is replayed: it is answered from the open, or the file
+    is not available.
+    """
+    client = arrive(lab)
+    handle = persistent(client, kind)
+    if used:
+        handle.file.write(DATA).required()
+    client.lose()
+    back = client.back()
+    contexts = [durable_v2(handle.create_guid, persistent=True)]
+    contexts += [handle.lease()] if kind.lease_version else []
+    answer = back.tree.create(handle.file.name, contexts=contexts, replay=True)
+    check(answer, specification=Status.SUCCESS, permitted_before_that=Status.FILE_NOT_AVAILABLE)
+    if answer.actual is Status.SUCCESS:
+        id_ = handle.file.file_id.persistent
+        check.that(answer, "persistent id", answer.open.file_id.persistent, specification=id_)
+        check.that(
+            answer,
+            "persistent",
+            answer.open.is_persistent,
+            requirement="SMB2-3.3.5.9.10-17",
+            specification=True,
+        )
+    check.alive(back.session)
+
+
+@case(
+    "persistent.batch-of-another",
+    requirements=["SMB2-3.3.5.9-22"],
+    needs=NEEDS,
+)
+def test_what_is_not_available_stays_so(lab: Lab) -> None:
+    """Asking again and again, with an oplock or a lease, does not make the file available."""
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client)
+    client.leave(other)
+    for _ in range(3):
+        batch = other.tree.create(handle.file.name, requested_oplock_level=OplockLevel.BATCH)
+        check(batch, specification=Status.FILE_NOT_AVAILABLE)
+        leased = other.tree.create(handle.file.name, contexts=[lease(lab.guid(), RWH)])
+        check(leased, specification=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
