@@ -12,6 +12,7 @@ from typing import Final
 from smbtorture_py.client.session import Session
 from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue, UnknownRequirement, shipped
+from smbtorture_py.conformance.checks import NO_ANSWER
 from smbtorture_py.conformance.control import ControlFailed
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import Need
@@ -29,6 +30,7 @@ CAPTURE_LIMIT: Final = 64 * 1024 * 1024
 _MAY_HIDE_A_CRASH: Final = frozenset(
     {Outcome.FAIL, Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.PASS, Outcome.WARN}
 )
+_MAY_HIDE_A_HANG: Final = frozenset({Outcome.BLOCKED, Outcome.TIMEOUT})
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def run_case(
         # A case may have ended while the server was stopped: that is no crash.
         with suppress(ControlFailed):
             target.control.restore()
-    if outcome in _MAY_HIDE_A_CRASH and not _answers(lab):
+    if outcome in _MAY_HIDE_A_CRASH and not _answers(lab, to_a_user=outcome in _MAY_HIDE_A_HANG):
         outcome, reason = (
             Outcome.CRASH,
             f"the server no longer answers; before that: {reason or outcome.value}",
@@ -181,15 +183,20 @@ def _leave(lab: Lab) -> None:
     lab.finish()
 
 
-def _answers(lab: Lab) -> bool:
-    """Tell whether the server still takes a new connection and negotiates on it."""
+def _answers(lab: Lab, to_a_user: bool) -> bool:
+    """Tell whether the server still takes a new connection and negotiates on it, and answers who logs on.
+
+    A server may hang where sessions end and begin, and negotiate all the same.
+    """
     try:
         connection = lab.open_connection(0, name="afterwards")
     except Unreachable:
         return False
-    answer = connection.negotiate()
+    answers = connection.negotiate().arrived
+    if answers and to_a_user:
+        answers = connection.session_setup().actual is not NO_ANSWER
     connection.close()
-    return answer.arrived
+    return answers
 
 
 def _deciding(observations: Sequence[Observation]) -> Observation | None:

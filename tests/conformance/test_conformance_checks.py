@@ -12,8 +12,10 @@ from smbtorture_py.conformance.needs import GUEST, MULTI_CHANNEL, SMB3, Capabili
 from smbtorture_py.conformance.runner import run_case
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.results.outcome import Outcome
+from smbtorture_py.server.dispatch import HANDLERS, Handler, Needs
 from smbtorture_py.targets.bench import reference_bench
 from smbtorture_py.wire.create import CreateDisposition
+from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.status import Status
 
 MUST, SILENT, MAY = "SMB2-3.3.5.5-11", "SMB2-3.3.5.5-21", "SMB2-3.3.5.5-12"
@@ -160,3 +162,17 @@ def test_a_case_cleans_up_where_files_would_stay():
             lab = Lab(case=made, variant=made.variants[0], world=world, target=target, catalogue=shipped())
             answer = lab.logon().tree().create(lab.name("folder"), create_disposition=CreateDisposition.OPEN)
             assert answer.actual is left
+
+
+def test_a_server_that_negotiates_and_lets_nobody_log_on_is_down(monkeypatch):
+    def hang(server, request, now):
+        return request.pend(lambda _: None)
+
+    def body(lab):
+        lab.logon()
+        monkeypatch.setitem(HANDLERS, Command.SESSION_SETUP, Handler(hang, Needs.NOTHING))
+        lab.logon()
+
+    result = run(body)
+    assert result.outcome is Outcome.CRASH
+    assert "no longer answers" in result.reason
