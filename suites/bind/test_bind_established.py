@@ -5,7 +5,7 @@
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import DISCONNECT, check
+from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import (
     CLEAR_SESSIONS,
@@ -156,6 +156,29 @@ def test_two_binds_on_one_connection_keep_apart(lab: Lab) -> None:
     for session in sessions:
         check(connection.echo(session, signed=True), specification=Status.SUCCESS)
         check.alive(session)
+
+
+@case(
+    "bind.begun-again",
+    requirements=["SMB2-3.3.5.5-47", "SMB2-3.3.5.5.3-20"],
+    needs=[SMB3, MULTI_CHANNEL],
+    variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-aborted"],
+)
+def test_a_bind_is_given_up_and_begun_again(lab: Lab) -> None:
+    """A bind that was left after its first leg does not keep the same connection from being bound: at the
+    next attempt, or at the one after that.
+    """
+    session, connection = lab.logon(), lab.connect()
+    connection.begin_bind(session).first.required(Status.MORE_PROCESSING_REQUIRED)
+    # To the server the first token of the new attempt may look like a second one of the old.
+    answer = connection.bind(session)
+    if answer.actual is not Status.SUCCESS:
+        check(answer, specification=any_error())
+        answer = connection.bind(session)
+    check(answer, requirement="SMB2-3.3.5.5.3-20", specification=Status.SUCCESS)
+    check(connection.echo(session, signed=True), specification=Status.SUCCESS)
+    check.alive(session)
 
 
 @case(

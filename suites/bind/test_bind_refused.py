@@ -6,14 +6,17 @@ refused attempt may be left, least of all in the preauthentication hash.
 
 from collections.abc import Callable
 
+from smbtorture_py.auth.initiator import ntlm_initiator
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.case import Disturbance, case
 from smbtorture_py.conformance.checks import DISCONNECT, any_error, check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession
+from smbtorture_py.conformance.lab.arguments import Offering
 from smbtorture_py.conformance.needs import (
     ADMINISTRATION,
+    AES_GMAC,
     ANONYMOUS,
     CLEAR_SESSIONS,
     GUEST,
@@ -28,8 +31,10 @@ from smbtorture_py.conformance.needs import (
     SMB311,
 )
 from smbtorture_py.conformance.target import Account
+from smbtorture_py.crypto.kdf import derive_channel_signing_key, session_key_of
 from smbtorture_py.wire.header import SIGNATURE_OFFSET, HeaderFlags
 from smbtorture_py.wire.negotiate import Dialect, SecurityMode
+from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.session_setup import SessionSetupFlags
 from smbtorture_py.wire.status import Status
 from suites.bind.protections import DIALECTS, SIGNED
@@ -101,6 +106,39 @@ def test_another_dialect_is_refused(lab: Lab, of_session: Dialect, of_connection
     # With which of the two dialects' algorithms the refusal is signed is not said.
     answer = connection.tolerate(Rule.SIGNATURE).bind(session)
     check(answer, specification=Status.INVALID_PARAMETER)
+    check.alive(session)
+
+
+@case(
+    "bind.another-dialect-with-gmac",
+    requirements=["SMB2-3.3.5.5-10", "SMB2-3.3.5.5-41"],
+    needs=[SMB3_0, SMB311, SMB2_1, MULTI_CHANNEL, AES_GMAC],
+    variants=[
+        {"of_session": Dialect.SMB_2_1, "of_connection": Dialect.SMB_3_1_1},
+        {"of_session": Dialect.SMB_3_0, "of_connection": Dialect.SMB_3_1_1},
+        {"of_session": Dialect.SMB_3_1_1, "of_connection": Dialect.SMB_3_0},
+        {"of_session": Dialect.SMB_3_1_1, "of_connection": Dialect.SMB_2_1},
+    ],
+)
+def test_another_dialect_is_refused_with_gmac(lab: Lab, of_session: Dialect, of_connection: Dialect) -> None:
+    """Dialects that differ are refused for that, also where the one of them that can signs with AES-GMAC."""
+    offers: list[Offering] = [
+        {
+            "dialect": dialect,
+            "signing_algorithm": SigningAlgorithm.AES_GMAC if dialect == Dialect.SMB_3_1_1 else None,
+        }
+        for dialect in (of_session, of_connection)
+    ]
+    session = lab.logon(offer=offers[0])
+    # With which of the two dialects' algorithms the refusal is signed is not said.
+    answer = lab.connect(**offers[1]).tolerate(Rule.SIGNATURE).bind(session)
+    before_3 = of_connection < Dialect.SMB_3_0
+    check(
+        answer,
+        requirement="SMB2-3.3.5.5-25" if before_3 else "SMB2-3.3.5.5-10",
+        specification=Status.REQUEST_NOT_ACCEPTED if before_3 else Status.INVALID_PARAMETER,
+        samba=Status.REQUEST_OUT_OF_SEQUENCE if of_session == Dialect.SMB_3_1_1 else Status.NOT_SUPPORTED,
+    )
     check.alive(session)
 
 
@@ -234,6 +272,34 @@ def test_the_key_of_another_channel_is_refused(lab: Lab) -> None:
     second = session.core.channel(session.add_channel().core)
     assert second is not None
     answer = lab.connect().bind(session, signing_key=second.signing_key)
+    check_refused_for_its_signature(answer)
+    check(lab.connect().bind(session), specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case(
+    "bind.key-of-the-new-channel",
+    requirements=["SMB2-3.3.5.5-17", "SMB2-3.3.5.5-40"],
+    needs=[SMB3, MULTI_CHANNEL],
+    variants={"dialect": [Dialect.SMB_3_0, Dialect.SMB_3_0_2]},
+    answers=["smbtorture:hole.bind-new-key"],
+)
+def test_the_key_of_the_new_channel_is_refused(lab: Lab, dialect: Dialect) -> None:
+    """The last leg of a bind must be signed with the session's key still: that of the channel which the bind
+    makes is refused.
+    """
+    session = lab.logon()
+    initiator = ntlm_initiator(
+        lab.credentials(), entropy=lab.entropy, now=lab.now, target_name=f"cifs/{lab.target.server_name}"
+    )
+
+    def new_key(leg: int) -> Tamper | None:
+        if not leg:
+            return None
+        key = derive_channel_signing_key(dialect, session_key_of(initiator.session_key), b"")
+        return Tamper(signing_key=key)
+
+    answer = lab.connect().bind(session, initiator=initiator, tamper=new_key)
     check_refused_for_its_signature(answer)
     check(lab.connect().bind(session), specification=Status.SUCCESS)
     check.alive(session)

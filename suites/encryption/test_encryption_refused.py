@@ -479,12 +479,15 @@ def test_nothing_is_encrypted_before_somebody_is_known(lab: Lab, legs: int) -> N
     "encryption.anonymous-alone",
     requirements=["SMB2-3.3.5.2.1.1-14"],
     needs=[SMB3, ENCRYPTION, ANONYMOUS],
-    variants={"dialect": DIALECTS},
+    variants={"dialect": DIALECTS, "key": ["zeros", "random"]},
+    answers=["smbtorture:session.anon-encryption1", "smbtorture:session.anon-encryption3"],
 )
-def test_an_anonymous_session_alone_is_not_encrypted(lab: Lab) -> None:
+def test_an_anonymous_session_alone_is_not_encrypted(lab: Lab, key: str) -> None:
     """An encrypted message of an anonymous session ends a connection on which nobody has authenticated."""
     bystander, connection = lab.logon(), victim(lab)
     session = with_keys(lab.logon(connection=connection, anonymous=True))
+    if key == "random":
+        session.core.encryption_key = lab.entropy(len(session.core.encryption_key))
     answer = session.send(EchoRequest(), encrypt=True)
     check(answer, specification=DISCONNECT, ksmbd=NO_ANSWER)
     check.alive(bystander)

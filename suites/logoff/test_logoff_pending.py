@@ -8,7 +8,7 @@ from typing import Final
 from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import check
+from smbtorture_py.conformance.checks import DISCONNECT, check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabOpen, LabSession
 from smbtorture_py.conformance.needs import MULTI_CHANNEL, SMB3
 from smbtorture_py.wire.change_notify import CompletionFilter
@@ -188,3 +188,24 @@ def test_reserved_of_a_logoff_is_ignored(lab: Lab) -> None:
     session = lab.logon()
     check(session.logoff(tamper=Tamper(message=fill)), specification=Status.SUCCESS)
     check.alive(lab.logon(connection=session.channels[0]))
+
+
+@case(
+    "logoff.two-of-one-client",
+    requirements=["SMB2-3.3.5.6-01", "SMB2-3.3.5.17-01"],
+    variants={"dialect": DIALECTS},
+    answers=["smbtorture:session.two_logoff"],
+)
+def test_two_sessions_of_one_client_log_off(lab: Lab) -> None:
+    """Two connections with one ClientGuid log their sessions off one after the other; a connection without a
+    session may be closed on an ECHO, the other one is not concerned.
+    """
+    first, second = lab.logon(), lab.logon()
+    left, gone = first.connection, second.connection
+    check(second.logoff(), specification=Status.SUCCESS)
+    answer = gone.echo()
+    check(answer, requirement="SMB2-3.3.5.17-01", specification=DISCONNECT, answered=Status.SUCCESS)
+    gone.close()
+    check.alive(first)
+    check(first.logoff(), specification=Status.SUCCESS)
+    check.alive(lab.logon(connection=left))

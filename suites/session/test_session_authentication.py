@@ -23,6 +23,10 @@ NO_ID = 0
 UNKNOWN_ID = 0x1234_5678_9ABC_DEF1
 RESERVED_ID = 0xFFFF_FFFF_FFFF_FFFF
 RESPONSE_FIXED_SIZE = 8
+CUT_RESPONSE = 24
+"""Bytes of an NTLMv2 response: its proof, and not all of what has to follow."""
+
+END_OF_PAIRS = 8
 
 
 @case(
@@ -173,6 +177,20 @@ def wrong_response(hooks: InitiatorHooks) -> None:
     hooks.authenticate = change
 
 
+def cut_response(hooks: InitiatorHooks) -> None:
+    """End the NTLMv2 response within the structure that follows its proof."""
+    hooks.authenticate = lambda message: replace(
+        message, nt_response=message.nt_response[:CUT_RESPONSE], mic=None
+    )
+
+
+def unending_pairs(hooks: InitiatorHooks) -> None:
+    """Let the AV_PAIRs of the NTLMv2 response end before their end mark."""
+    hooks.authenticate = lambda message: replace(
+        message, nt_response=message.nt_response[:-END_OF_PAIRS], mic=None
+    )
+
+
 def wrong_mech_list_mic(hooks: InitiatorHooks) -> None:
     """Flip a bit of the signature over the list of mechanisms, behind its version number."""
     hooks.mech_list_mic = lambda mic: mic[:4] + _first_bit_flipped(mic[4:])
@@ -193,6 +211,22 @@ def test_a_tampered_authentication_is_refused(lab: Lab, what: Callable[[Initiato
     what(hooks)
     connection = lab.connect()
     check(connection.session_setup(hooks=hooks), specification=any_error())
+    check.alive(lab.logon(connection=connection))
+
+
+@case(
+    "session.malformed-response",
+    requirements=["SMB2-3.3.5.5.3-02"],
+    variants={"what": [cut_response, unending_pairs]},
+    answers=["smbtorture:session.ntlmssp_bug14932"],
+)
+def test_a_malformed_response_is_refused(lab: Lab, what: Callable[[InitiatorHooks], None]) -> None:
+    """An NTLMv2 response that ends too early makes no session, and does the server no harm."""
+    hooks = InitiatorHooks()
+    what(hooks)
+    connection = lab.connect()
+    answer = connection.session_setup(hooks=hooks)
+    check(answer, specification=Status.INVALID_PARAMETER, permitted_refusal=any_error())
     check.alive(lab.logon(connection=connection))
 
 

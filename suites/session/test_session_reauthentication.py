@@ -1,10 +1,13 @@
 """Authenticating an established session again ([MS-SMB2] 3.3.5.5, 3.3.5.5.2, 3.3.5.5.3)."""
 
+from collections.abc import Callable
+
 from smbtorture_py.auth.credentials import AuthForm
 from smbtorture_py.client.violation import Rule
+from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import any_error, check
-from smbtorture_py.conformance.lab import Lab
+from smbtorture_py.conformance.lab import Lab, LabOpen
 from smbtorture_py.conformance.needs import (
     ANONYMOUS,
     ENCRYPTION,
@@ -13,11 +16,15 @@ from smbtorture_py.conformance.needs import (
     SIGNING_OPTIONAL,
     SMB3,
 )
-from smbtorture_py.wire.create import ShareAccess
+from smbtorture_py.wire.create import AccessMask, ShareAccess
+from smbtorture_py.wire.fscc.file_information import FileRenameInformation
+from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
 from smbtorture_py.wire.negotiate import Dialect, SecurityMode
 from smbtorture_py.wire.status import Status
 
 DIALECTS = [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1]
+OWNER, DACL = 0x1, 0x4
+"""AdditionalInformation of queries for security ([MS-SMB2] 2.2.37)."""
 
 EITHER_KEY = Rule.SESSION_SETUP_KEY
 """What is signed with Channel.SigningKey where Session.SigningKey is due.
@@ -211,6 +218,62 @@ def test_reauthentication_as_nobody(lab: Lab) -> None:
         check(
             opened.write(b"again", sign=True), requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS
         )
+
+
+def query_file(opened: LabOpen) -> Answer:
+    """Ask for information of the file."""
+    return opened.query_info(InfoType.FILE, FileInformationClass.FILE_STANDARD_INFORMATION, sign=True)
+
+
+def query_security(opened: LabOpen) -> Answer:
+    """Ask who owns the file."""
+    return opened.query_info(InfoType.SECURITY, 0, additional_information=OWNER, sign=True)
+
+
+def set_security(opened: LabOpen) -> Answer:
+    """Set the access control list of the file to what it is."""
+    asked = opened.query_info(InfoType.SECURITY, 0, additional_information=DACL, sign=True)
+    return opened.set_info(
+        InfoType.SECURITY, 0, asked.required().data, additional_information=DACL, sign=True
+    )
+
+
+@case(
+    "session.reauthentication-anonymous-file",
+    requirements=["SMB2-3.3.5.5.2-01"],
+    needs=[ANONYMOUS],
+    variants={"request": [query_file, query_security, set_security]},
+    answers=["smbtorture:session.reauth2", "smbtorture:session.reauth3", "smbtorture:session.reauth4"],
+)
+def test_what_was_opened_before_keeps_its_rights(lab: Lab, request: Callable[[LabOpen], Answer]) -> None:
+    """After an anonymous re-authentication an open still has the access that it was granted to its user."""
+    session = lab.logon()
+    opened = session.tree().open(desired_access=AccessMask.MAXIMUM_ALLOWED)
+    check(request(opened), specification=Status.SUCCESS)
+    session.reauthenticate(anonymous=True).required()
+    check(request(opened), specification=Status.SUCCESS, samba=Status.ACCESS_DENIED)
+    session.reauthenticate(lab.target.user).required()
+    check(request(opened), specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case(
+    "session.reauthentication-anonymous-rename",
+    requirements=["SMB2-3.3.5.5.2-05", "SMB2-3.3.5.5.2-01"],
+    needs=[ANONYMOUS],
+    answers=["smbtorture:session.reauth5"],
+)
+def test_whose_rights_count_for_a_rename(lab: Lab) -> None:
+    """Nobody may or may not rename a file that its user had opened to be renamed; the user may afterwards."""
+    session = lab.logon()
+    opened = session.tree().open(desired_access=AccessMask.MAXIMUM_ALLOWED)
+    session.reauthenticate(anonymous=True).required()
+    renamed = opened.set_file(FileRenameInformation(file_name=lab.name()), sign=True)
+    check(renamed, renamed=Status.SUCCESS, refused=Status.ACCESS_DENIED)
+    session.reauthenticate(lab.target.user).required()
+    again = opened.set_file(FileRenameInformation(file_name=lab.name()), sign=True)
+    check(again, requirement="SMB2-3.3.5.5.2-01", specification=Status.SUCCESS)
+    check.alive(session)
 
 
 @case(

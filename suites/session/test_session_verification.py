@@ -17,13 +17,15 @@ from smbtorture_py.conformance.needs import (
 )
 from smbtorture_py.wire.change_notify import ChangeNotifyRequest, CompletionFilter
 from smbtorture_py.wire.codec import FILE_ID_ANY, Body
-from smbtorture_py.wire.create import CreateRequest
+from smbtorture_py.wire.create import CreateRequest, OplockLevel
 from smbtorture_py.wire.flush import FlushRequest
+from smbtorture_py.wire.fscc.file_information import FileEndOfFileInformation
 from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
 from smbtorture_py.wire.ioctl import IoctlFlags, IoctlRequest
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.logoff import LogoffRequest
 from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.query_info import QueryInfoRequest
 from smbtorture_py.wire.read import ReadRequest
 from smbtorture_py.wire.status import Status
@@ -35,6 +37,7 @@ LIFETIME = 1.0
 """Seconds."""
 
 MARGIN = 0.1
+LEASE_KEY_SIZE = 16
 
 
 def tree_connect(lab: Lab) -> Body:
@@ -159,6 +162,26 @@ def query_info_(opened: LabOpen) -> Answer:
     return opened.query_info(InfoType.FILE, FileInformationClass.FILE_BASIC_INFORMATION, sign=True)
 
 
+def set_info_(opened: LabOpen) -> Answer:
+    """Change the size of a file."""
+    return opened.set_file(FileEndOfFileInformation(end_of_file=1), sign=True)
+
+
+def query_directory_(opened: LabOpen) -> Answer:
+    """Ask for the names in a directory; whether it is one does not matter any more."""
+    return opened.query_directory(sign=True)
+
+
+def oplock_break_(opened: LabOpen) -> Answer:
+    """Acknowledge a break that there was none of."""
+    return opened.acknowledge_oplock(OplockLevel.NONE, sign=True)
+
+
+def lease_break_(opened: LabOpen) -> Answer:
+    """Acknowledge a break of a lease that there is none of."""
+    return opened.tree.send(LeaseBreakAcknowledgment(lease_key=bytes(LEASE_KEY_SIZE)), sign=True)
+
+
 def tree_connect_(opened: LabOpen) -> Answer:
     """Connect to a share."""
     return opened.tree.session.tree_connect(sign=True)
@@ -202,8 +225,8 @@ def change_notify_(opened: LabOpen) -> Answer:
     disturbs=Disturbance.CONFIGURATION,
     variants={
         "request": [
-            write_, read_, flush_, query_info_, tree_connect_, tree_disconnect_, create_, ioctl_,
-            change_notify_,
+            write_, read_, flush_, query_info_, set_info_, query_directory_, tree_connect_, tree_disconnect_,
+            create_, ioctl_, change_notify_, oplock_break_, lease_break_,
         ],
     },
 )  # fmt: skip

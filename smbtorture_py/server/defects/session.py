@@ -322,6 +322,32 @@ def _session_logoff_of_everybody(
     return list(request.connection.session_table.values())
 
 
+@defect(
+    "session-logoff-of-the-client",
+    replaces=SessionPolicy.sessions_to_log_off,
+    breaks=["SMB2-3.3.5.6-01"],
+    origin="Samba bug 14532: a LOGOFF on one connection took the other connections of its ClientGuid with it",
+)
+def _session_logoff_of_the_client(
+    original: Callable[[Request], list[Session]], self: SessionPolicy, request: Request
+) -> list[Session]:
+    """LOGOFF ends every session of its ClientGuid."""
+    server, client_guid = request.connection.server, request.connection.client_guid
+    return [
+        session
+        for session in server.global_session_table.values()
+        if session.connection.client_guid == client_guid
+    ]
+
+
+defect(
+    "echo-without-session-answered",
+    replaces=SessionPolicy.echo_without_session_ends_connection,
+    breaks=["SMB2-3.3.5.17-01"],
+    origin="Samba: an ECHO is answered on a connection without a session",
+).always(False, "An ECHO is answered on a connection that has no session.")
+
+
 defect(
     "session-outlives-last-connection",
     replaces=ConnectionLossPolicy.session_survives,
