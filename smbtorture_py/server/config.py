@@ -107,6 +107,12 @@ class ServerConfig:
     max_sessions_per_connection: int = 1024
     max_channels: int = 32
     """Channels one session may have; one more is refused."""
+    max_opens: int = 16384
+    """Opens one session may have; one more fails with INSUFFICIENT_RESOURCES."""
+    max_preserved_opens: int = 4096
+    """Opens kept for clients that are away; one more closes another ([MS-SMB2] 3.3.2.2)."""
+    max_locks: int = 16384
+    """Byte-range locks one open may have; one more fails with INSUFFICIENT_RESOURCES."""
     max_transact_size: int = 8 * _MEBIBYTE
     max_read_size: int = 8 * _MEBIBYTE
     max_write_size: int = 8 * _MEBIBYTE

@@ -119,6 +119,7 @@ def _execute(server: Server, attempt: Attempt, now: float) -> Outcome:
     if server.policies.durable.forces_write_through(request):
         options |= CreateOptions.WRITE_THROUGH
     for status in (
+        policy.resources_status(request),
         policy.fields_status(body.file_attributes, body.share_access, body.create_disposition),
         policy.options_status(options, body.create_disposition),
         policy.zero_access_status() if body.desired_access == 0 else Status.SUCCESS,

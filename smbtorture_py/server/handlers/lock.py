@@ -66,6 +66,8 @@ def _lock(server: Server, request: Request, open_: Open, body: LockRequest, now:
     """3.3.5.14.2."""
     policy, locks = server.policies.lock, open_.stream.locks
     status = policy.blocking_series_status(body.locks)
+    if status == Status.SUCCESS:
+        status = policy.resources_status(open_, request.connection, len(body.locks))
     if status != Status.SUCCESS:
         return Reply(status)
     taken: list[LockElement] = []

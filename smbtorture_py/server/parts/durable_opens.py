@@ -33,6 +33,9 @@ class DurableOpens:
         open_.tree_connect = None
         self.start_timers(open_, now)
         self._preserved[open_.durable_file_id] = open_
+        surplus = self._server.policies.durable.too_many(self._server, self._preserved.values())
+        if surplus is not None:
+            close_open(self._server, surplus, now)
 
     def start_timers(self, open_: Open, now: float) -> None:
         """Set when a preserved open is closed that nobody reclaims."""

@@ -179,6 +179,12 @@ class CreatePolicy:
         """Tell whether an open asks for attributes only, which breaks no oplock ([MS-FSA] 2.1.5.1.2)."""
         return not access & ~int(STAT_ACCESS)
 
+    def resources_status(self, request: Request) -> Status:
+        """SUCCESS, or what one open more than a session may have fails with (3.3.5.9; the number is ours)."""
+        limit = request.connection.server.config.max_opens
+        is_full = len(request.require_session().open_table) >= limit
+        return Status.INSUFFICIENT_RESOURCES if is_full else Status.SUCCESS
+
     def is_open_of_request(self, open_: Open, request: Request) -> bool:
         """Whether an open of the session is found by this request (3.3.5.x): whatever its tree connect is."""
         del open_, request

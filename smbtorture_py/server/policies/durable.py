@@ -18,12 +18,15 @@ from smbtorture_py.wire.negotiate import Capabilities
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.handlers.create_attempt import Attempt
     from smbtorture_py.server.handlers.create_contexts import CreateContexts
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
+    from smbtorture_py.server.server import Server
     from smbtorture_py.server.session import Session
 
 VERSION_1_TIMEOUT: Final = 120.0
@@ -71,6 +74,14 @@ class DurablePolicy:
         if open_.lease is not None:
             return LeaseState.HANDLE_CACHING in open_.lease.lease_state
         return open_.oplock_level is OplockLevel.BATCH
+
+    def too_many(self, server: Server, preserved: Collection[Open]) -> Open | None:
+        """The open that is closed because more are preserved, oldest first, than there are resources for:
+        a durable one sooner than a persistent one (3.3.2.2; the number is ours)."""
+        if len(preserved) <= server.config.max_preserved_opens:
+            return None
+        durable = (open_ for open_ in preserved if not open_.is_persistent)
+        return next(durable, next(iter(preserved), None))
 
     def request_is_considered(self, attempt: Attempt) -> bool:
         """Whether DHnQ is looked at: batch was asked for, or a lease with HANDLE caching (3.3.5.9.6).

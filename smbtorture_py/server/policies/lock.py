@@ -90,6 +90,12 @@ class LockPolicy:
         may_wait = any(not int(element.flags) & LockFlags.FAIL_IMMEDIATELY for element in elements)
         return Status.INVALID_PARAMETER if len(elements) > 1 and may_wait else Status.SUCCESS
 
+    def resources_status(self, open_: Open, connection: Connection, count: int) -> Status:
+        """SUCCESS, or what `count` more locks fail with where an open has as many as it may (3.3.5.14; the
+        number is ours)."""
+        is_full = open_.lock_count + count > connection.server.config.max_locks
+        return Status.INSUFFICIENT_RESOURCES if is_full else Status.SUCCESS
+
     def range_status(self, element: LockElement) -> Status:
         """SUCCESS, or what a range beyond 2^64 fails with ([MS-FSA] 2.1.5.8)."""
         return Status.INVALID_LOCK_RANGE if element.offset + element.length > RANGE_LIMIT else Status.SUCCESS
