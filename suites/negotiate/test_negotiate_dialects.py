@@ -18,7 +18,7 @@ ALL = [
     Dialect.SMB_3_0_2,
     Dialect.SMB_3_1_1,
 ]
-UNKNOWN = 0x0222
+UNKNOWN = 0x0250
 MORE_THAN_WINDOWS_TAKES = 65
 
 

@@ -14,7 +14,7 @@ from smbtorture_py.wire.status import Status
 from suites.negotiate import offers
 
 SMB_3_1_1 = Dialect.SMB_3_1_1
-UNKNOWN_DIALECT = 0x0222
+UNKNOWN_DIALECT = 0x0250
 UNKNOWN_TYPE = 0xABCD
 
 

@@ -23,7 +23,7 @@ from suites.negotiate.validations import OUTPUT_SIZE, said, validate
 
 SMB_3_0X = [Dialect.SMB_3_0, Dialect.SMB_3_0_2]
 UP_TO_3_0_2 = [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2]
-UNKNOWN = 0x0222
+UNKNOWN = 0x0250
 SOME_FILE = FileId(1, 1)
 
 FIELDS = {
