@@ -47,10 +47,10 @@ def process(request: Request, now: float) -> Outcome | None:
         refused = verification.verify_session(request, now)
         if refused is not None:
             return refused if connection.is_open else None
-        # 3.3.5.2.10
-        refused = channel_sequence.verify(request)
-        if refused is not None:
-            return refused
+    # 3.3.5.2.10
+    refused = channel_sequence.verify(request)
+    if refused is not None:
+        return refused
     if needs is Needs.TREE:
         # 3.3.5.2.11
         refused = verification.verify_tree_connect(request)

@@ -201,6 +201,28 @@ def test_other_replays_beside_an_outstanding_request(lab: Lab, command: str, num
 
 
 @case(
+    "sequence.uncounted-beside-outstanding",
+    requirements=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-11"],
+    needs=[SMB3],
+    variants={"command": EXEMPT},
+)
+def test_stale_requests_beside_an_outstanding_one(lab: Lab, command: str) -> None:
+    """A stale READ, FLUSH or QUERY_INFO is executed and was never counted: its answer does not make a replay
+    go on, unless the text is taken by its letter.
+    """
+    session = lab.logon()
+    file = session.tree().open()
+    file.write(DATA).required()
+    held = hold(file)
+    query_info(file, channel_sequence=1).required()
+    check(OF_FILES[command](file, channel_sequence=0), specification=Status.SUCCESS)
+    answer = write(file, channel_sequence=1, replay=True)
+    check(answer, specification=Status.FILE_NOT_AVAILABLE, permitted_literal=Status.SUCCESS)
+    held.let_go()
+    check.alive(session)
+
+
+@case(
     "sequence.outstanding-of-another-open",
     requirements=["SMB2-3.3.5.2.10-10", "SMB2-3.3.5.2.10-12"],
     needs=[SMB3],
