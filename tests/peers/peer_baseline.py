@@ -27,5 +27,10 @@ SUITES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "dir": Baseline(5, 1),
         "getinfo": Baseline(5),
         "mkdir": Baseline(1),
+        "multichannel.generic": Baseline(2),
+        "multichannel.oplocks": Baseline(2),
+        "multichannel.leases.test1": Baseline(1),
+        "multichannel.leases.test2": Baseline(1),
+        "multichannel.leases.test3": Baseline(1),
     }
 )

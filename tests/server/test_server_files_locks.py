@@ -97,6 +97,21 @@ def test_four_mebibytes_round_trip_on_a_directory(tmp_path) -> None:
     assert peer.read(file.file_id, 65536, len(data) - 65536) == data[-65536:]
 
 
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        ("specification", Status.SUCCESS),
+        ("windows", Status.SUCCESS),
+        ("samba", Status.INVALID_PARAMETER),
+    ],
+)
+def test_an_unlock_that_would_not_wait(policy: str, status: Status) -> None:
+    peer = FilePeer(file_server(policy=policy))
+    one = peer.open("f")
+    assert lock(peer, one, (0, 1, EXCLUSIVE)) == Status.SUCCESS
+    assert lock(peer, one, (0, 1, UNLOCK | NOW_LOCK)) == status
+
+
 def test_lock_conflicts(peer) -> None:
     one, two = peer.open("f"), peer.open("f")
     peer.write(one.file_id, bytes(100))

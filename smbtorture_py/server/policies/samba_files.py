@@ -12,6 +12,7 @@ from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.windows_files import WindowsCreatePolicy, WindowsReadWritePolicy
 from smbtorture_py.wire.create import OplockLevel
+from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ class SambaInformationPolicy(InformationPolicy):
 
 class SambaLockPolicy(LockPolicy):
     """Locks as Samba has them."""
+
+    def unlock_flags_status(self, element: LockElement) -> Status:
+        """FAIL_IMMEDIATELY, which means nothing to an unlock, is refused beside it."""
+        return Status.SUCCESS if element.flags == LockFlags.UNLOCK else Status.INVALID_PARAMETER
 
     def status_at_close(self) -> Status:
         """A lock that still waits when its handle is closed gets RANGE_NOT_LOCKED."""
