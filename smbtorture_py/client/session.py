@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 from smbtorture_py.auth.credentials import Credentials
 from smbtorture_py.client.exchange import Exchange
 from smbtorture_py.client.tamper import Tamper
-from smbtorture_py.crypto.encryption import Decryptor, Encryptor
+from smbtorture_py.crypto.encryption import Decryptor, Encryptor, key_size
 from smbtorture_py.wire.codec import Body, FileId
 from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.logoff import LogoffRequest
+from smbtorture_py.wire.negotiate_contexts import Cipher
 from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.session_setup import SessionFlags
 
@@ -122,8 +123,13 @@ class Session:
         return Encryptor(connection.cipher, used) if used else None
 
     def decryptor(self, connection: Connection) -> Decryptor | None:
-        """Return what opens messages received on `connection`; None where the session has no key."""
-        return Decryptor(connection.cipher, self.decryption_key) if self.decryption_key else None
+        """Return what opens messages received on `connection`; None where the session has no key, or one of
+        another length than the connection's cipher takes.
+        """
+        cipher, key = connection.cipher, self.decryption_key
+        if not key or cipher == Cipher.NONE or len(key) != key_size(cipher):
+            return None
+        return Decryptor(cipher, key)
 
     def submit(self, body: Body, *, tree: Tree | None = None, **options: Unpack[Options]) -> Exchange:
         """Send a request of this session: on `options["connection"]`, else on its first channel.

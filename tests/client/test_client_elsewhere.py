@@ -1,5 +1,6 @@
 """What a client makes of answers for a session that its connection is no channel of."""
 
+import pytest
 from client_fake_server import GUID, FakeServer
 
 from smbtorture_py.client.config import ClientConfig
@@ -7,7 +8,7 @@ from smbtorture_py.client.tamper import Tamper
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.wire.echo import EchoRequest, EchoResponse
 from smbtorture_py.wire.error import ErrorResponse
-from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
+from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbtorture_py.wire.status import Status
 
 
@@ -60,6 +61,20 @@ def test_an_encrypted_answer_for_a_session_without_a_key_here_ends_the_wait() ->
     assert exchange.unreadable and exchange.done
     assert exchange.status is None
     assert [one.rule for one in exchange.violations] == [Rule.DECRYPTION]
+
+
+@pytest.mark.parametrize("cipher", [Cipher.AES_256_GCM, Cipher.NONE])
+def test_an_encrypted_answer_whose_key_does_not_fit_the_cipher_here_ends_the_wait(cipher: Cipher) -> None:
+    first = FakeServer()
+    session = first.ready()
+    assert session.decryption_key is not None
+    second = FakeServer(seed="second", config=ClientConfig(client_guid=GUID))
+    second.negotiate()
+    second.channel_of(first)
+    exchange = second.connection.submit(EchoRequest(), session=session, encrypt=False)
+    second.connection.cipher_id = cipher
+    second.send(second.message(second.request(), EchoResponse()), encrypt=True)
+    assert exchange.unreadable and exchange.done
 
 
 def test_which_of_two_requests_an_unreadable_answer_is_for_nobody_knows() -> None:
