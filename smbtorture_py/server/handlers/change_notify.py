@@ -39,10 +39,15 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         has_body = status in (Status.SUCCESS, Status.NOTIFY_CLEANUP, Status.NOTIFY_ENUM_DIR)
         request.complete(Reply(status, ChangeNotifyResponse(output_buffer=data) if has_body else None), later)
 
-    notifier = server.change_notifier
+    # 3.3.1.3: the first request settles what is watched.
+    notifier, completion_filter = server.change_notifier, int(body.completion_filter)
     watch_tree = bool(body.flags & ChangeNotifyFlags.WATCH_TREE)
-    watch = notifier.watch(open_, int(body.completion_filter), watch_tree)
-    waiting = NotifyRequest(length, finish)
+    watch = notifier.find(open_)
+    if watch is None:
+        watch = notifier.watch(open_, completion_filter, watch_tree, length)
+    elif not policies.notify.fixes_filter():
+        watch.completion_filter, watch.watch_tree = completion_filter, watch_tree
+    waiting = NotifyRequest(policies.notify.buffer_size(watch.buffer_size, length), finish)
 
     def cancel(later: float) -> None:
         notifier.withdraw(watch, waiting)

@@ -357,6 +357,9 @@ def _set_rename(change: Change) -> None:
         touch_directory(open_.storage, parent, now)
     open_.note_change(now)
     server.change_notifier.renamed(open_, old, now)
+    modified = server.policies.notify.filter_of_rename(is_directory=open_.is_directory)
+    if modified:
+        server.change_notifier.modified(open_, modified, now)
     actor = server.break_check.actor_of(open_)
     for parent in dict.fromkeys((old[:-1], new[:-1])):
         server.break_check.check_directory(open_.storage, parent, actor, now)

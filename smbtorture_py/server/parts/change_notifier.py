@@ -43,6 +43,8 @@ class Watch:
     open: Open
     completion_filter: int
     watch_tree: bool
+    buffer_size: int
+    """Of the first request."""
     requests: list[NotifyRequest] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     overflowed: bool = False
@@ -69,12 +71,13 @@ class ChangeNotifier:
     def __init__(self) -> None:
         self._watches: list[Watch] = []
 
-    def watch(self, open_: Open, completion_filter: int, watch_tree: bool) -> Watch:
-        """Return the watch of an open; filter and depth are those of the first call."""
-        for watch in self._watches:
-            if watch.open is open_:
-                return watch
-        watch = Watch(open_, completion_filter, watch_tree)
+    def find(self, open_: Open) -> Watch | None:
+        """Return the watch of an open; None before its first request."""
+        return next((watch for watch in self._watches if watch.open is open_), None)
+
+    def watch(self, open_: Open, completion_filter: int, watch_tree: bool, buffer_size: int) -> Watch:
+        """Begin to watch what an open has open."""
+        watch = Watch(open_, completion_filter, watch_tree, buffer_size)
         self._watches.append(watch)
         return watch
 

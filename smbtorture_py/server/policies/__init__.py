@@ -24,6 +24,7 @@ from smbtorture_py.server.policies.lease import LeasePolicy
 from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.negotiate import NegotiatePolicy
+from smbtorture_py.server.policies.notify import NotifyPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.read_write import ReadWritePolicy
 from smbtorture_py.server.policies.reconnect import ReconnectPolicy
@@ -65,4 +66,5 @@ class Policies:
     lock: LockPolicy = field(default_factory=LockPolicy)
     information: InformationPolicy = field(default_factory=InformationPolicy)
     directory: DirectoryPolicy = field(default_factory=DirectoryPolicy)
+    notify: NotifyPolicy = field(default_factory=NotifyPolicy)
     file_control: FileControlPolicy = field(default_factory=FileControlPolicy)

@@ -29,6 +29,7 @@ from smbtorture_py.server.policies.samba_files import (
     SambaFileControlPolicy,
     SambaInformationPolicy,
     SambaLockPolicy,
+    SambaNotifyPolicy,
     SambaOplockPolicy,
     SambaReadWritePolicy,
 )
@@ -56,6 +57,7 @@ from smbtorture_py.server.policies.windows_files import (
     WindowsCreatePolicy,
     WindowsInformationPolicy,
     WindowsLockPolicy,
+    WindowsNotifyPolicy,
     WindowsOplockPolicy,
     WindowsReadWritePolicy,
 )
@@ -79,6 +81,7 @@ def windows() -> Policies:
         read_write=WindowsReadWritePolicy(),
         information=WindowsInformationPolicy(),
         lock=WindowsLockPolicy(),
+        notify=WindowsNotifyPolicy(),
         oplock=WindowsOplockPolicy(),
         lease=WindowsLeasePolicy(),
     )
@@ -111,6 +114,7 @@ def samba() -> Policies:
         read_write=SambaReadWritePolicy(),
         information=SambaInformationPolicy(),
         lock=SambaLockPolicy(),
+        notify=SambaNotifyPolicy(),
         oplock=SambaOplockPolicy(),
         lease=SambaLeasePolicy(),
     )

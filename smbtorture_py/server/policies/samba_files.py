@@ -10,7 +10,11 @@ from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
-from smbtorture_py.server.policies.windows_files import WindowsCreatePolicy, WindowsReadWritePolicy
+from smbtorture_py.server.policies.windows_files import (
+    WindowsCreatePolicy,
+    WindowsNotifyPolicy,
+    WindowsReadWritePolicy,
+)
 from smbtorture_py.wire.create import OplockLevel
 from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.status import Status
@@ -93,6 +97,10 @@ class SambaLockPolicy(LockPolicy):
     def status_at_close(self) -> Status:
         """A lock that still waits when its handle is closed gets RANGE_NOT_LOCKED."""
         return Status.RANGE_NOT_LOCKED
+
+
+class SambaNotifyPolicy(WindowsNotifyPolicy):
+    """Change notifications as Samba sends them: as Windows."""
 
 
 class SambaOplockPolicy(OplockPolicy):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.policies.create import CreatePolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.lock import LockPolicy
+from smbtorture_py.server.policies.notify import NotifyPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.read_write import ReadWritePolicy
+from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.status import Status
 
@@ -57,6 +59,20 @@ class WindowsLockPolicy(LockPolicy):
     def status_at_close(self) -> Status:
         """A lock that still waits when its handle is closed gets RANGE_NOT_LOCKED."""
         return Status.RANGE_NOT_LOCKED
+
+
+class WindowsNotifyPolicy(NotifyPolicy):
+    """Change notifications as Windows sends them."""
+
+    def buffer_size(self, first: int, requested: int) -> int:
+        """The first request settles the size of the buffer, too."""
+        return min(first, requested)
+
+    def filter_of_rename(self, *, is_directory: bool) -> CompletionFilter:
+        """A file that has a new name is modified as well, as Samba's source says."""
+        if is_directory:
+            return CompletionFilter.NONE
+        return CompletionFilter.ATTRIBUTES | CompletionFilter.CREATION
 
 
 class WindowsOplockPolicy(OplockPolicy):
