@@ -93,6 +93,7 @@ def tree_disconnect(file: LabOpen, channel: LabConnection) -> Answer:
         ],
         "opened": [0, 1],
     },
+    answers=["smbtorture:hole.response-signatures", "smbtorture:hole.handle-every-command"],
 )  # fmt: skip
 def test_ids_are_good_on_every_channel(
     lab: Lab, request: Callable[[LabOpen, LabConnection], Answer], opened: int
@@ -132,6 +133,7 @@ def test_what_is_closed_is_closed_everywhere(lab: Lab, opened: int) -> None:
     requirements=["SMB2-3.3.5.5-34"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS, "connected": [0, 1]},
+    answers=["smbtorture:hole.tree-disconnect-other-channel"],
 )
 def test_a_tree_is_disconnected_everywhere(lab: Lab, connected: int) -> None:
     """A tree disconnected over another channel than it was connected over is gone on both."""
@@ -149,11 +151,16 @@ def test_a_tree_is_disconnected_everywhere(lab: Lab, connected: int) -> None:
     "bind.one-sharing-one-lock",
     requirements=["SMB2-3.3.5.5-33"],
     needs=[SMB3, MULTI_CHANNEL],
-    variants={"dialect": DIALECTS},
+    variants={"dialect": DIALECTS, "unlocked": [0, 1]},
+    answers=[
+        "smbtorture:hole.lock-other-channel",
+        "ms:MultipleChannel_LockUnlockOnDiffChannel",
+        "ms:MultipleChannel_LockUnlockOnSameChannel",
+    ],
 )
-def test_locks_belong_to_the_open(lab: Lab) -> None:
-    """A range locked over one channel is writable and unlocked over the other; another open waits for it on
-    both.
+def test_locks_belong_to_the_open(lab: Lab, unlocked: int) -> None:
+    """A range locked over one channel is writable over both and unlocked over either; another open waits for
+    it on both.
     """
     session = lab.logon()
     second = session.add_channel()
@@ -164,8 +171,9 @@ def test_locks_belong_to_the_open(lab: Lab) -> None:
     check(file.write(b"x", on=second), specification=Status.SUCCESS)
     for channel in session.channels:
         check(other.write(b"y", on=channel), specification=Status.FILE_LOCK_CONFLICT)
-    check(file.unlock(on=second), specification=Status.SUCCESS)
-    check(other.write(b"y", on=second), specification=Status.SUCCESS)
+    check(file.unlock(on=session.channels[unlocked]), specification=Status.SUCCESS)
+    for channel in session.channels:
+        check(other.write(b"y", on=channel), specification=Status.SUCCESS)
     check.alive(session)
 
 
@@ -174,6 +182,7 @@ def test_locks_belong_to_the_open(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-33"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS, "asked": [0, 1]},
+    answers=["smbtorture:hole.lock-other-channel"],
 )
 def test_a_request_is_answered_on_its_channel(lab: Lab, asked: int) -> None:
     """A LOCK that waits on one channel is answered there when the range is released over the other."""
@@ -196,6 +205,7 @@ def test_a_request_is_answered_on_its_channel(lab: Lab, asked: int) -> None:
     requirements=["SMB2-3.3.5.16-05"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.cancel-other-channel", "smbtorture:hole.async-ids"],
 )
 def test_a_cancel_reaches_its_own_channel_only(lab: Lab) -> None:
     """A CANCEL with the ids of a request that waits on another channel has no effect; on the same channel it
@@ -225,6 +235,7 @@ def test_a_cancel_reaches_its_own_channel_only(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-35"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=[{**how, "number": number} for how in SIGNED for number in (0, 1, 2)],
+    answers=["smbtorture:hole.response-signatures"],
 )
 def test_a_key_is_good_on_its_channel_only(lab: Lab, number: int) -> None:
     """Of the keys of three channels each is good on its own channel, and wrong on the two others."""
@@ -246,6 +257,7 @@ def test_a_key_is_good_on_its_channel_only(lab: Lab, number: int) -> None:
     requirements=["SMB2-3.3.5.5.3-23", "SMB2-3.3.5.5.3-28"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.reauthentication-keys"],
 )
 def test_the_first_channel_keeps_its_key(lab: Lab) -> None:
     """Binds and a re-authentication over the second channel change no channel's key, and the session's not
@@ -266,6 +278,7 @@ def test_the_first_channel_keeps_its_key(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-36"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
     variants=SEALED,
+    answers=["smbtorture:hole.encryption-keys-shared"],
 )
 def test_all_channels_encrypt_with_the_session_keys(lab: Lab) -> None:
     """Encrypted requests on every channel are opened with the session's key, and so are their answers."""
@@ -288,6 +301,10 @@ def test_all_channels_encrypt_with_the_session_keys(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-36"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION, ENCRYPTED_SHARE],
     variants=[{**how, "number": number} for how in SEALED for number in (0, 1)],
+    answers=[
+        "ms:MultipleChannel_EncryptionOnBothChannels",
+        "ms:MultipleChannel_Negative_EncryptionOnMainChannel",
+    ],
 )
 def test_an_encrypted_share_is_so_on_every_channel(lab: Lab, number: int) -> None:
     """An encrypted share serves encrypted requests on each channel and refuses plain ones on each."""
@@ -357,6 +374,7 @@ def test_an_encrypted_bind_cannot_be_opened_beside_a_session(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-27", "SMB2-3.3.5.2.9-02"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "signed": [True, False]},
+    answers=["smbtorture:session.bind2"],
 )
 def test_an_unbound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     """A request with the session's id over a connection that is no channel of it is refused; bound, it serves
@@ -397,6 +415,7 @@ def test_a_half_bound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     requirements=["SMB2-3.3.5.6-02", "SMB2-3.3.5.6-03"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "number": [0, 1, 2]},
+    answers=["smbtorture:hole.logoff-other-channel"],
 )
 def test_a_logoff_ends_the_session_everywhere(lab: Lab, number: int) -> None:
     """LOGOFF over any channel ends the session on all of them; the connections stay and take new sessions."""
@@ -417,6 +436,7 @@ def test_a_logoff_ends_the_session_everywhere(lab: Lab, number: int) -> None:
     requirements=["SMB2-3.3.5.6-06"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS, "number": [0, 1]},
+    answers=["smbtorture:hole.logoff-other-channel"],
 )
 def test_a_logoff_closes_files_of_every_channel(lab: Lab, number: int) -> None:
     """LOGOFF over one channel closes files opened over another: they can be opened again without sharing."""
@@ -440,6 +460,7 @@ def test_a_logoff_closes_files_of_every_channel(lab: Lab, number: int) -> None:
     needs=[SMB3, MULTI_CHANNEL, ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-expired-session"],
 )
 def test_an_expired_session_is_not_bound(lab: Lab) -> None:
     """A session whose time has run out cannot be bound; authenticated again it can."""

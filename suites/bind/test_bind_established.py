@@ -38,6 +38,7 @@ def signature_of(exchange: Exchange) -> str:
     requirements=["SMB2-3.3.5.5-33", "SMB2-3.3.5.5-38"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.message-ids-per-channel"],
 )
 def test_a_connection_becomes_a_channel(lab: Lab) -> None:
     """A correct bind is answered with the session's id and no flag, and both channels serve the session."""
@@ -54,6 +55,12 @@ def test_a_connection_becomes_a_channel(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-33"],
     needs=[SMB3, MULTI_CHANNEL, SECOND_ADDRESS],
     variants={"first": [0, 1], "second": [0, 1]},
+    answers=[
+        "ms:BVT_MultipleChannel_NicRedundantOnBoth",
+        "ms:MultipleChannel_NicRedundantOnClient",
+        "ms:MultipleChannel_NicRedundantOnServer",
+        "ms:MultipleChannel_MultiChannelOnSameNic",
+    ],
 )
 def test_channels_may_go_to_any_address(lab: Lab, first: int, second: int) -> None:
     """A session is bound from one address of the server to another, and to the same, with a file in use."""
@@ -71,6 +78,7 @@ def test_channels_may_go_to_any_address(lab: Lab, first: int, second: int) -> No
     requirements=["SMB2-3.3.5.5-30", "SMB2-3.3.5.5-31"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-final-response-key", "smbtorture:hole.bind-interim-response-key"],
 )
 def test_every_leg_is_signed_with_its_key(lab: Lab) -> None:
     """The response that asks for more is signed with Session.SigningKey, the last one with the new channel's
@@ -97,6 +105,7 @@ def test_every_leg_is_signed_with_its_key(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.3-22", "SMB2-3.3.5.5-35"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-final-response-key"],
 )
 def test_a_channel_has_a_key_of_its_own(lab: Lab) -> None:
     """Requests on the second channel are signed with its own key; the first channel's key is wrong there."""
@@ -121,6 +130,7 @@ def test_a_channel_has_a_key_of_its_own(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-45", "SMB2-3.3.5.5-27"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:session.bind1"],
 )
 def test_a_connection_carries_several_sessions(lab: Lab) -> None:
     """A connection with a session of its own becomes a channel of another one: both work there, its own one
@@ -146,6 +156,7 @@ def test_a_connection_carries_several_sessions(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.3-19", "SMB2-3.3.5.5-45"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-interleaved", "smbtorture:hole.preauth-per-bind"],
 )
 def test_two_binds_on_one_connection_keep_apart(lab: Lab) -> None:
     """The binds of two sessions, leg by leg in turn on one connection, each get their own hash and key."""
@@ -186,6 +197,7 @@ def test_a_bind_is_given_up_and_begun_again(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-43"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-interleaved", "smbtorture:hole.message-ids-per-channel"],
 )
 def test_many_connections_are_bound_at_once(lab: Lab) -> None:
     """Several connections are bound to one session, all legs in flight together, and each signs with its own
@@ -255,6 +267,7 @@ def test_a_bind_does_not_disturb_a_pending_request(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-44"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-session-in-progress"],
 )
 def test_a_bind_succeeds_during_a_reauthentication(lab: Lab) -> None:
     """A valid session that is half-way through a re-authentication on its first channel can be bound."""
@@ -270,6 +283,7 @@ def test_a_bind_succeeds_during_a_reauthentication(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-37", "SMB2-3.3.5.5-33", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL],
     slow=True,
+    answers=["smbtorture:multichannel.generic.num_channels"],
 )
 def test_channels_up_to_a_limit_and_one_more(lab: Lab) -> None:
     """Thirty-two channels are bound; the next bind succeeds too, or is refused for want of resources, and all
@@ -290,6 +304,7 @@ def test_channels_up_to_a_limit_and_one_more(lab: Lab) -> None:
     needs=[SMB3, MULTI_CHANNEL],
     slow=True,
     variants={"lost": ["first", "middle", "last"]},
+    answers=["smbtorture:hole.slot-reuse"],
 )
 def test_the_slot_of_a_lost_channel_is_free(lab: Lab, lost: str) -> None:
     """With as many channels as the server allows, one is closed: another connection can be bound in its
@@ -309,6 +324,7 @@ def test_the_slot_of_a_lost_channel_is_free(lab: Lab, lost: str) -> None:
     requirements=["SMB2-3.3.5.5-39"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-previous-session"],
 )
 def test_a_bind_may_name_its_own_session(lab: Lab) -> None:
     """A bind whose PreviousSessionId is the session's own id succeeds and leaves the session as it is."""
@@ -325,6 +341,7 @@ def test_a_bind_may_name_its_own_session(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.3-37"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-previous-session"],
 )
 def test_a_bind_ends_the_previous_session(lab: Lab) -> None:
     """A bind whose PreviousSessionId names another session of the user ends that one, not the bound one."""

@@ -2,7 +2,7 @@
 
 from smbtorture_py.client.violation import Rule
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import check
+from smbtorture_py.conformance.checks import NO_ANSWER, check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import BLACKHOLE, MULTI_CHANNEL, SMB3
 from smbtorture_py.net.faults import FaultKind, Position
@@ -26,6 +26,11 @@ OFTEN = 40
     requirements=["SMB2-3.3.7.1-01", "SMB2-3.3.5.5-46"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED, "position": POSITIONS, "dialect": DIALECTS},
+    answers=[
+        "smbtorture:hole.loss-first-channel",
+        "smbtorture:hole.loss-kinds",
+        "smbtorture:hole.rebind-after-loss",
+    ],
 )
 def test_a_session_outlives_one_of_its_channels(lab: Lab, fault: FaultKind, position: str) -> None:
     """Of three channels one is lost: the others go on with trees, files and locks, and one more is bound."""
@@ -51,6 +56,7 @@ def test_a_session_outlives_one_of_its_channels(lab: Lab, fault: FaultKind, posi
     requirements=["SMB2-3.3.7.1-01", "SMB2-3.3.5.5-46"],
     needs=[SMB3, MULTI_CHANNEL, BLACKHOLE],
     variants={"fault": SILENT, "position": POSITIONS},
+    answers=["smbtorture:hole.loss-kinds", "smbtorture:hole.slow-reader"],
 )
 def test_a_session_goes_on_beside_a_silent_channel(lab: Lab, fault: FaultKind, position: str) -> None:
     """Of three channels one falls silent with an answer on its way: the others go on, one more is bound."""
@@ -75,6 +81,7 @@ def test_a_session_goes_on_beside_a_silent_channel(lab: Lab, fault: FaultKind, p
     requirements=["SMB2-3.3.7.1-07"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED, "channels": [1, 3], "dialect": DIALECTS},
+    answers=["smbtorture:hole.last-channel"],
 )
 def test_a_session_ends_with_its_last_channel(lab: Lab, fault: FaultKind, channels: int) -> None:
     """As long as one channel is left the session can be bound; when the last one is lost it cannot."""
@@ -99,6 +106,7 @@ def test_a_session_ends_with_its_last_channel(lab: Lab, fault: FaultKind, channe
     requirements=["SMB2-3.3.7.1-06", "SMB2-3.3.7.1-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED, "order": ["oldest-first", "newest-first"]},
+    answers=["smbtorture:session.bind2", "smbtorture:hole.last-channel"],
 )
 def test_files_are_closed_with_the_last_channel(lab: Lab, fault: FaultKind, order: str) -> None:
     """A file that shares nothing keeps others out as long as one channel is left, and is closed with the last
@@ -131,6 +139,7 @@ def test_files_are_closed_with_the_last_channel(lab: Lab, fault: FaultKind, orde
         for of_connection in DIALECTS
         if of_session != of_connection
     ],
+    answers=["smbtorture:hole.loss-first-channel"],
 )
 def test_another_channel_succeeds_the_first(lab: Lab, of_session: Dialect, of_connection: Dialect) -> None:
     """After the loss of the connection that a session was set up on, binds are judged by the dialect of its
@@ -153,6 +162,7 @@ def test_another_channel_succeeds_the_first(lab: Lab, of_session: Dialect, of_co
     requirements=["SMB2-3.3.7.1-03", "SMB2-3.3.7.1-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.rebind-after-loss"],
 )
 def test_a_session_outlives_all_its_first_channels(lab: Lab) -> None:
     """Channel by channel a session moves to new connections, and its file stays open all the way."""
@@ -170,6 +180,7 @@ def test_a_session_outlives_all_its_first_channels(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-47"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED[:-1], "dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-aborted"],
 )
 def test_a_bind_is_given_up_half_way(lab: Lab, fault: FaultKind) -> None:
     """A connection that is lost between the legs of its bind leaves nothing: another one is bound."""
@@ -190,6 +201,7 @@ def test_a_bind_is_given_up_half_way(lab: Lab, fault: FaultKind) -> None:
         "position": [Position.INSIDE_REQUEST, Position.AFTER_EXECUTION, Position.INSIDE_RESPONSE],
         "dialect": DIALECTS,
     },
+    answers=["smbtorture:hole.bind-aborted"],
 )
 def test_a_bind_is_lost_in_its_last_leg(lab: Lab, fault: FaultKind, position: Position) -> None:
     """A connection that is lost in the last leg of its bind harms nothing: another one is bound."""
@@ -207,6 +219,7 @@ def test_a_bind_is_lost_in_its_last_leg(lab: Lab, fault: FaultKind, position: Po
     requirements=["SMB2-3.3.7.1-02"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED, "dialect": DIALECTS},
+    answers=["smbtorture:hole.pending-of-lost-channel"],
 )
 def test_what_waits_on_a_lost_channel_is_cancelled(lab: Lab, fault: FaultKind) -> None:
     """A LOCK that waits on a channel when that is lost is not granted later, when the range is released."""
@@ -225,10 +238,37 @@ def test_what_waits_on_a_lost_channel_is_cancelled(lab: Lab, fault: FaultKind) -
 
 
 @case(
+    "bind.watch-of-a-lost-channel",
+    requirements=["SMB2-3.3.7.1-02", "SMB2-3.3.7.1-01"],
+    needs=[SMB3, MULTI_CHANNEL],
+    variants={"fault": NOTICED, "lost": [0, 1]},
+    answers=["smbtorture:hole.notify-dying-channel"],
+)
+def test_a_watch_goes_with_its_channel(lab: Lab, fault: FaultKind, lost: int) -> None:
+    """A CHANGE_NOTIFY that waits on a channel when that is lost is over: what happens to the directory is told
+    to the one that waits on the other channel.
+    """
+    session = lab.logon()
+    session.add_channel()
+    gone, here = session.channels[lost], session.channels[1 - lost]
+    tree = session.tree()
+    directory = tree.directory()
+    directory.change_notify(CompletionFilter.FILE_NAME, wait=False, on=gone).wait_pending()
+    lose(gone, fault)
+    for name in ("first", "second"):
+        watch = directory.change_notify(CompletionFilter.FILE_NAME, wait=False, on=here)
+        made = tree.create(f"{directory.core.file_name}\\{name}", on=here)
+        check(made, requirement="SMB2-3.3.7.1-01", specification=Status.SUCCESS)
+        check(watch.wait(), specification=Status.SUCCESS, samba=NO_ANSWER)
+    check.alive(session)
+
+
+@case(
     "bind.pending-request-elsewhere",
     requirements=["SMB2-3.3.7.1-01", "SMB2-3.3.7.1-02"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"fault": NOTICED, "waiting": [0, 1]},
+    answers=["smbtorture:hole.pending-of-lost-channel"],
 )
 def test_what_waits_on_another_channel_goes_on(lab: Lab, fault: FaultKind, waiting: int) -> None:
     """A CHANGE_NOTIFY that waits on one channel goes on when the other one is lost, and ends as it should."""

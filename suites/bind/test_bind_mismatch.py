@@ -35,6 +35,11 @@ PREFIX = b"\x5e\x00"
         for of_connection in (*CIPHERS, None)
         if of_session != of_connection
     ],
+    answers=[
+        "smbtorture:session.bind_negative_smb3encGtoCs",
+        "smbtorture:session.bind_negative_smb3encGtoCd",
+        "smbtorture:hole.cipher-lists",
+    ],
 )
 def test_another_cipher(lab: Lab, of_session: Cipher, of_connection: Cipher | None) -> None:
     """A connection with another cipher, or none, is bound or refused; the session goes on encrypting on its
@@ -57,6 +62,12 @@ def test_another_cipher(lab: Lab, of_session: Cipher, of_connection: Cipher | No
         {"of_session": of_session, "of_connection": of_connection, "used": used}
         for of_session, of_connection in ((CMAC, HMAC), (HMAC, CMAC))
         for used in (CMAC, HMAC)
+    ],
+    answers=[
+        "smbtorture:session.bind_negative_smb3signCtoHs",
+        "smbtorture:session.bind_negative_smb3signCtoHd",
+        "smbtorture:session.bind_negative_smb3signHtoCs",
+        "smbtorture:session.bind_negative_smb3signHtoCd",
     ],
 )
 def test_another_signing_algorithm(
@@ -81,6 +92,16 @@ def test_another_signing_algorithm(
     requirements=["SMB2-3.3.5.5-22"],
     needs=[SMB311, MULTI_CHANNEL, AES_GMAC],
     variants={"of_connection": [CMAC, HMAC]},
+    answers=[
+        "smbtorture:session.bind_negative_smb3signGtoCs",
+        "smbtorture:session.bind_negative_smb3signGtoCd",
+        "smbtorture:session.bind_negative_smb3signGtoHs",
+        "smbtorture:session.bind_negative_smb3signGtoHd",
+        "smbtorture:session.bind_negative_smb3sneGtoCs",
+        "smbtorture:session.bind_negative_smb3sneGtoCd",
+        "smbtorture:session.bind_negative_smb3sneGtoHs",
+        "smbtorture:session.bind_negative_smb3sneGtoHd",
+    ],
 )
 def test_a_session_of_gmac(lab: Lab, of_connection: SigningAlgorithm) -> None:
     """A connection without AES-GMAC is bound to a session that signs with it, or not; its first channel lives
@@ -98,6 +119,16 @@ def test_a_session_of_gmac(lab: Lab, of_connection: SigningAlgorithm) -> None:
     requirements=["SMB2-3.3.5.5-23"],
     needs=[SMB311, MULTI_CHANNEL, AES_GMAC],
     variants={"of_session": [CMAC, HMAC]},
+    answers=[
+        "smbtorture:session.bind_negative_smb3signHtoGs",
+        "smbtorture:session.bind_negative_smb3signHtoGd",
+        "smbtorture:session.bind_negative_smb3signCtoGs",
+        "smbtorture:session.bind_negative_smb3signCtoGd",
+        "smbtorture:session.bind_negative_smb3sneCtoGs",
+        "smbtorture:session.bind_negative_smb3sneCtoGd",
+        "smbtorture:session.bind_negative_smb3sneHtoGs",
+        "smbtorture:session.bind_negative_smb3sneHtoGd",
+    ],
 )
 def test_a_connection_of_gmac(lab: Lab, of_session: SigningAlgorithm) -> None:
     """A connection with AES-GMAC is bound to a session that signs without it, or not; its first channel lives
@@ -115,6 +146,7 @@ def test_a_connection_of_gmac(lab: Lab, of_session: SigningAlgorithm) -> None:
     requirements=["SMB2-3.3.5.5-12", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS, "difference": ["everywhere", "after-a-zero"]},
+    answers=["smbtorture:hole.bind-client-guid", "smbtorture:hole.different-client-guids"],
 )
 def test_another_client_guid(lab: Lab, difference: str) -> None:
     """A connection of another ClientGuid may be refused or bound, also where it differs only behind a zero

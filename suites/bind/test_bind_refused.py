@@ -63,6 +63,7 @@ def check_refused_for_its_signature(answer: Answer) -> None:
     requirements=["SMB2-3.3.5.5-09"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-unknown-session"],
 )
 def test_an_unknown_session_cannot_be_bound(lab: Lab) -> None:
     """A bind to a SessionId that no session has is refused as deleted."""
@@ -78,6 +79,7 @@ def test_an_unknown_session_cannot_be_bound(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-09", "SMB2-3.3.5.6-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-unknown-session"],
 )
 def test_a_session_that_logged_off_cannot_be_bound(lab: Lab) -> None:
     """A bind to a session that has logged off is refused as deleted, although its connection stands."""
@@ -97,6 +99,12 @@ def test_a_session_that_logged_off_cannot_be_bound(lab: Lab) -> None:
         for of_session in (Dialect.SMB_2_1, *DIALECTS)
         for of_connection in DIALECTS
         if of_session != of_connection
+    ],
+    answers=[
+        "smbtorture:session.bind_negative_smb2to3s",
+        "smbtorture:session.bind_negative_smb2to3d",
+        "smbtorture:session.bind_negative_smb3to3s",
+        "smbtorture:session.bind_negative_smb3to3d",
     ],
 )
 def test_another_dialect_is_refused(lab: Lab, of_session: Dialect, of_connection: Dialect) -> None:
@@ -118,6 +126,16 @@ def test_another_dialect_is_refused(lab: Lab, of_session: Dialect, of_connection
         {"of_session": Dialect.SMB_3_0, "of_connection": Dialect.SMB_3_1_1},
         {"of_session": Dialect.SMB_3_1_1, "of_connection": Dialect.SMB_3_0},
         {"of_session": Dialect.SMB_3_1_1, "of_connection": Dialect.SMB_2_1},
+    ],
+    answers=[
+        "smbtorture:session.bind_negative_smb3signC30toGs",
+        "smbtorture:session.bind_negative_smb3signC30toGd",
+        "smbtorture:session.bind_negative_smb3signH2XtoGs",
+        "smbtorture:session.bind_negative_smb3signH2XtoGd",
+        "smbtorture:session.bind_negative_smb3signGtoC30s",
+        "smbtorture:session.bind_negative_smb3signGtoC30d",
+        "smbtorture:session.bind_negative_smb3signGtoH2Xs",
+        "smbtorture:session.bind_negative_smb3signGtoH2Xd",
     ],
 )
 def test_another_dialect_is_refused_with_gmac(lab: Lab, of_session: Dialect, of_connection: Dialect) -> None:
@@ -153,6 +171,15 @@ def test_another_dialect_is_refused_with_gmac(lab: Lab, of_session: Dialect, of_
         {"of_session": Dialect.SMB_3_0, "of_connection": Dialect.SMB_2_1},
         {"of_session": Dialect.SMB_3_1_1, "of_connection": Dialect.SMB_2_1},
     ],
+    answers=[
+        "smbtorture:session.bind_negative_smb202",
+        "smbtorture:session.bind_negative_smb210s",
+        "smbtorture:session.bind_negative_smb210d",
+        "smbtorture:session.bind_negative_smb3to2s",
+        "smbtorture:session.bind_negative_smb3to2d",
+        "ms:MultipleChannel_Negative_SMB21",
+        "ms:MultipleChannel_Negative_SMB2002",
+    ],
 )
 def test_a_connection_of_smb2_is_not_bound(lab: Lab, of_session: Dialect, of_connection: Dialect) -> None:
     """A bind over a connection that negotiated SMB 2 is not accepted, whatever the session's dialect."""
@@ -168,6 +195,7 @@ def test_a_connection_of_smb2_is_not_bound(lab: Lab, of_session: Dialect, of_con
     requirements=["SMB2-3.3.5.5-11", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL, SIGNING_OPTIONAL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-unsigned"],
 )
 def test_an_unsigned_bind_is_refused(lab: Lab) -> None:
     """A bind without a signature is refused; the first channel lives on, and the connection can be bound."""
@@ -183,6 +211,7 @@ def test_an_unsigned_bind_is_refused(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-11"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-unsigned"],
 )
 def test_an_unsigned_bind_is_refused_where_signing_is_required(lab: Lab) -> None:
     """A bind without a signature to a session that requires signing is refused by one of two rules."""
@@ -203,6 +232,7 @@ def test_an_unsigned_bind_is_refused_where_signing_is_required(lab: Lab) -> None
     needs=[SMB3, MULTI_CHANNEL, ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": DIALECTS, "session_id": ["known", "unknown"]},
+    answers=["smbtorture:hole.bind-without-multi-channel"],
 )
 def test_a_server_without_multichannel_binds_nothing(lab: Lab, session_id: str) -> None:
     """A server that is not capable of multichannel does not accept a bind, to whatever session."""
@@ -235,6 +265,7 @@ def token_changed(message: bytearray) -> None:
     requirements=["SMB2-3.3.5.5-17", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=[{**how, "change": change} for how in SIGNED for change in (corrupted, emptied, token_changed)],
+    answers=["smbtorture:hole.bind-wrong-key"],
 )
 def test_a_wrong_signature_is_refused(lab: Lab, change: Callable[[bytearray], None]) -> None:
     """A bind whose signature does not fit the message is refused; the session lives on."""
@@ -250,6 +281,7 @@ def test_a_wrong_signature_is_refused(lab: Lab, change: Callable[[bytearray], No
     requirements=["SMB2-3.3.5.5-17"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-wrong-key"],
 )
 def test_a_key_of_no_session_is_refused(lab: Lab) -> None:
     """A bind signed with a key that is not the session's is refused; the session lives on."""
@@ -265,6 +297,7 @@ def test_a_key_of_no_session_is_refused(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-18"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-wrong-key"],
 )
 def test_the_key_of_another_channel_is_refused(lab: Lab) -> None:
     """A bind must be signed with the session's key: that of a channel which was bound before is refused."""
@@ -310,6 +343,7 @@ def test_the_key_of_the_new_channel_is_refused(lab: Lab, dialect: Dialect) -> No
     requirements=["SMB2-3.3.5.5-40"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-unsigned"],
 )
 def test_every_leg_must_be_signed(lab: Lab) -> None:
     """The second leg of a bind is checked like the first: without a signature it is refused."""
@@ -326,6 +360,7 @@ def test_every_leg_must_be_signed(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-40"],
     needs=[SMB3, MULTI_CHANNEL],
     variants=SIGNED,
+    answers=["smbtorture:hole.bind-wrong-key"],
 )
 def test_every_leg_must_be_signed_right(lab: Lab) -> None:
     """The second leg of a bind is checked like the first: with a wrong signature it is refused."""
@@ -342,6 +377,7 @@ def test_every_leg_must_be_signed_right(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-13"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-session-in-progress"],
 )
 def test_a_session_in_progress_is_not_bound(lab: Lab) -> None:
     """A session whose first authentication is under way on another connection cannot be bound yet."""
@@ -372,6 +408,7 @@ def check_keyless_is_not_bound(lab: Lab, session: LabSession) -> None:
     requirements=["SMB2-3.3.5.5-15"],
     needs=[SMB3, MULTI_CHANNEL, GUEST, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-guest"],
 )
 def test_a_guest_session_is_not_bound(lab: Lab) -> None:
     """The session of a guest cannot have a second channel."""
@@ -384,6 +421,7 @@ def test_a_guest_session_is_not_bound(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-15"],
     needs=[SMB3, MULTI_CHANNEL, ANONYMOUS, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.bind-anonymous"],
 )
 def test_an_anonymous_session_is_not_bound(lab: Lab) -> None:
     """An anonymous session cannot have a second channel."""
@@ -396,6 +434,7 @@ def test_an_anonymous_session_is_not_bound(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-16"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": DIALECTS, "number": [0, 1], "key": ["session", "channel"]},
+    answers=["smbtorture:hole.bind-already-bound"],
 )
 def test_a_channel_is_not_bound_again(lab: Lab, number: int, key: str) -> None:
     """A channel of the session cannot be bound to it again, whichever key signs, and stays a channel."""
@@ -413,6 +452,7 @@ def test_a_channel_is_not_bound_again(lab: Lab, number: int, key: str) -> None:
     requirements=["SMB2-3.3.5.5-19", "SMB2-3.3.5.5-28", "SMB2-3.3.5.5-41"],
     needs=[SMB3, MULTI_CHANNEL, SECOND_USER],
     variants=SIGNED,
+    answers=["smbtorture:session.bind_different_user"],
 )
 def test_another_user_cannot_bind(lab: Lab) -> None:
     """A bind that authenticates another user is refused; the right user can then bind the same connection."""
@@ -432,6 +472,7 @@ def test_another_user_cannot_bind(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-28"],
     needs=[SMB3, MULTI_CHANNEL, SECOND_USER],
     variants=SIGNED,
+    answers=["smbtorture:session.bind_different_user"],
 )
 def test_the_right_user_can_bind_afterwards(lab: Lab) -> None:
     """After a bind by another user was refused, the session's own user binds the same connection."""
@@ -479,6 +520,7 @@ def test_nobody_cannot_bind(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5-42", "SMB2-3.3.5.5-27"],
     needs=[SMB3, MULTI_CHANNEL, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:session.bind_invalid_auth"],
 )
 def test_a_wrong_password_spares_the_session(lab: Lab) -> None:
     """A bind with a wrong password fails; the session, its file and its other channel stay, the connection
@@ -556,6 +598,11 @@ def no_flag(connection: LabConnection, session: LabSession) -> None:
         "first": [unsigned, broken_token, wrong_password, unknown_session, no_flag],
         "times": [1, 3],
     },
+    answers=[
+        "smbtorture:hole.preauth-per-bind",
+        "ms:MultipleChannel_SecondChannelSessionSetupFailAtFirstTime",
+        "ms:hole.slip-bind-first-fails",
+    ],
 )
 def test_a_refused_bind_leaves_nothing(
     lab: Lab, first: Callable[[LabConnection, LabSession], None], times: int

@@ -512,6 +512,7 @@ def with_keys(session: LabSession) -> LabSession:
     requirements=["SMB2-3.3.5.2.1.1-15"],
     needs=[SMB311, ENCRYPTION, ANONYMOUS],
     variants=[{"dialect": Dialect.SMB_3_1_1, "cipher": Cipher.AES_128_GCM}],
+    answers=["smbtorture:session.anon-encryption2"],
 )
 def test_an_anonymous_session_beside_a_user_s(lab: Lab) -> None:
     """After a user has logged on, an encrypted message of an anonymous session still ends the connection."""

@@ -65,6 +65,7 @@ def test_an_encrypted_share_is_used_encrypted(lab: Lab) -> None:
         for command in ON_TREE
         for sign in (False, True)
     ],
+    answers=["ms:MultipleChannel_Negative_EncryptionOnAlternativeChannel"],
 )
 def test_an_encrypted_share_refuses_plain_requests(lab: Lab, command: str, sign: bool) -> None:
     """On a share that encrypts a plain request is refused, signed or not; the same encrypted succeeds."""
@@ -84,6 +85,7 @@ def test_an_encrypted_share_refuses_plain_requests(lab: Lab, command: str, sign:
     requirements=["SMB2-3.3.5.2.11-01"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION, ENCRYPTED_SHARE],
     variants=[{**way, "plain_on": plain_on} for way in SEALED for plain_on in (0, 1)],
+    answers=["ms:MultipleChannel_Negative_EncryptionOnMainChannel"],
 )
 def test_an_encrypted_share_refuses_plain_requests_on_every_channel(lab: Lab, plain_on: int) -> None:
     """A file that is written encrypted on one channel cannot be read plainly on another one."""

@@ -61,6 +61,12 @@ def test_every_encrypted_request_gets_an_encrypted_response(lab: Lab, command: s
     requirements=["SMB2-3.3.4.1.4-01", "SMB2-3.3.5.5.3-24", "SMB2-3.3.5.5.3-25"],
     needs=[SMB3, ENCRYPTION],
     variants=[{**way, "size": size} for way in SEALED for size in (1, 16, 65536)],
+    answers=[
+        "smbtorture:session.encryption-aes-128-ccm",
+        "smbtorture:session.encryption-aes-128-gcm",
+        "smbtorture:session.encryption-aes-256-ccm",
+        "smbtorture:session.encryption-aes-256-gcm",
+    ],
 )
 def test_every_cipher_encrypts_messages_of_any_size(lab: Lab, size: int) -> None:
     """Data of any size is written and read encrypted with the negotiated cipher."""
@@ -152,6 +158,12 @@ def test_requests_that_are_refused_early_are_answered_encrypted(lab: Lab, tree_i
     requirements=["SMB2-3.3.4.1.4-01"],
     needs=[SMB3, ENCRYPTION],
     variants=[{**way, "cancel": cancel} for way in SEALED for cancel in ("encrypted", "signed")],
+    answers=[
+        "smbtorture:session.encryption-aes-128-ccm",
+        "smbtorture:session.encryption-aes-128-gcm",
+        "smbtorture:session.encryption-aes-256-ccm",
+        "smbtorture:session.encryption-aes-256-gcm",
+    ],
 )
 def test_interim_responses_and_cancelled_ones_are_encrypted(lab: Lab, cancel: str) -> None:
     """The interim response to an encrypted request is encrypted for its session, and so is the one after a
@@ -314,6 +326,7 @@ def test_signatures_inside_are_not_looked_at(lab: Lab, inside: str) -> None:
     requirements=["SMB2-3.3.5.2.1.1-17"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
     variants=SEALED,
+    answers=["smbtorture:hole.encryption-keys-shared"],
 )
 def test_all_channels_share_the_keys(lab: Lab) -> None:
     """Requests on channels bound later are encrypted with the session's keys, and so are their responses."""
@@ -335,6 +348,7 @@ def test_all_channels_share_the_keys(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.1.1-17"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
     variants=SEALED,
+    answers=["smbtorture:hole.loss-first-channel"],
 )
 def test_the_keys_outlive_the_first_channel(lab: Lab) -> None:
     """The session's keys serve the second channel after the first one, whose logon made them, is gone."""
@@ -354,6 +368,7 @@ def test_the_keys_outlive_the_first_channel(lab: Lab) -> None:
     requirements=["SMB2-3.1.4.3-02"],
     needs=[SMB3, MULTI_CHANNEL, ENCRYPTION],
     variants=SEALED,
+    answers=["smbtorture:hole.nonces-over-channels"],
 )
 def test_no_nonce_is_used_twice(lab: Lab) -> None:
     """Over three channels no two encrypted responses of a session have the same nonce."""
@@ -373,6 +388,7 @@ def test_no_nonce_is_used_twice(lab: Lab) -> None:
     requirements=["SMB2-3.1.4.3-02", "SMB2-3.3.5.5.3-28"],
     needs=[SMB3, ENCRYPTION],
     variants=SEALED,
+    answers=["smbtorture:hole.nonces-over-channels"],
 )
 def test_reauthentication_keeps_keys_and_nonces(lab: Lab) -> None:
     """After re-authentication the keys are the same, and no nonce of the time before comes again."""
@@ -431,6 +447,7 @@ def test_a_message_can_go_over_any_channel(lab: Lab) -> None:
     requirements=["SMB2-3.3.4.6-05"],
     needs=[SMB3, ENCRYPTION, ENCRYPTED_SHARE],
     variants=SEALED,
+    answers=["smbtorture:hole.break-protection"],
 )
 def test_how_a_break_on_an_encrypted_share_comes(lab: Lab) -> None:
     """Whether an oplock break notification on an encrypted share is encrypted is observed."""

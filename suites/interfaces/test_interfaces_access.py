@@ -27,7 +27,12 @@ UNKNOWN_SESSION = 0x5EED_0000_0000_0001
 UNKNOWN_TREE = 0x5EED_0001
 
 
-@case("interfaces.disk-share", requirements=["SMB2-3.3.5.15-04"], needs=NEEDS)
+@case(
+    "interfaces.disk-share",
+    requirements=["SMB2-3.3.5.15-04"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-ipc"],
+)
 def test_a_disk_share_will_do(lab: Lab) -> None:
     """The query is answered on a disk share as on IPC$."""
     session = lab.logon()
@@ -134,7 +139,12 @@ def test_a_client_of_an_old_dialect(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.client-without-multi-channel", requirements=["SMB2-3.3.5.15.11-02"], needs=NEEDS)
+@case(
+    "interfaces.client-without-multi-channel",
+    requirements=["SMB2-3.3.5.15.11-02"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-no-multi-channel"],
+)
 def test_a_client_without_multi_channel(lab: Lab) -> None:
     """A client that did not ask for multichannel is told that there is no such query, or the interfaces."""
     session = lab.logon(offer={"capabilities": NOT_MULTI_CHANNEL})
@@ -151,6 +161,7 @@ def test_a_client_without_multi_channel(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.4-95", "SMB2-3.3.5.15.11-02"],
     needs=[*NEEDS, ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
+    answers=["smbtorture:hole.interface-no-multi-channel"],
 )
 def test_a_server_without_multi_channel(lab: Lab) -> None:
     """A server whose multichannel was switched off does not announce it, nor need it tell its interfaces."""
@@ -177,6 +188,7 @@ def test_a_server_without_multi_channel(lab: Lab) -> None:
     "interfaces.unsigned",
     requirements=["SMB2-3.3.5.15.11-01"],
     needs=[*NEEDS, SIGNING_OPTIONAL],
+    answers=["smbtorture:hole.interface-protection"],
 )
 def test_an_unsigned_query(lab: Lab) -> None:
     """A query without a signature is answered, or refused with ACCESS_DENIED."""
@@ -190,6 +202,7 @@ def test_an_unsigned_query(lab: Lab) -> None:
     "interfaces.anonymous",
     requirements=["SMB2-3.3.5.15.11-01"],
     needs=[*NEEDS, ANONYMOUS, SIGNING_OPTIONAL, CLEAR_SESSIONS],
+    answers=["smbtorture:session.anon-encryption2", "smbtorture:hole.interface-ipc"],
 )
 def test_an_anonymous_user_asks(lab: Lab) -> None:
     """An anonymous user, who cannot sign, is answered, or refused with ACCESS_DENIED."""
@@ -217,6 +230,7 @@ def test_a_guest_asks(lab: Lab) -> None:
     requirements=["SMB2-3.3.4.1.1-01", "SMB2-3.3.5.15.11-03"],
     needs=[*NEEDS, CLEAR_SESSIONS],
     variants={"signing_algorithm": [SigningAlgorithm.AES_CMAC, SigningAlgorithm.AES_GMAC]},
+    answers=["smbtorture:hole.interface-protection"],
 )
 def test_a_signed_query_has_a_signed_answer(lab: Lab) -> None:
     """A signed query is answered, and the answer is signed."""
@@ -232,6 +246,7 @@ def test_a_signed_query_has_a_signed_answer(lab: Lab) -> None:
     requirements=["SMB2-3.3.4.1.4-01", "SMB2-3.3.5.15.11-03"],
     needs=[*NEEDS, ENCRYPTION],
     variants={"cipher": list(Cipher)[1:]},
+    answers=["smbtorture:hole.interface-protection"],
 )
 def test_an_encrypted_query_has_an_encrypted_answer(lab: Lab) -> None:
     """An encrypted query is answered, and the answer is encrypted."""

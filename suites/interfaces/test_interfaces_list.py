@@ -33,6 +33,7 @@ SLOWEST_LINK = 1_000_000
     requirements=["SMB2-3.3.5.15.11-03"],
     needs=NEEDS,
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:multichannel.generic.interface_info", "ms:hole.slip-interfaces-vacuous"],
 )
 def test_the_query_is_answered(lab: Lab) -> None:
     """A client that negotiated multichannel is told at least one interface."""
@@ -47,6 +48,7 @@ def test_the_query_is_answered(lab: Lab) -> None:
     "interfaces.response-fields",
     requirements=["SMB2-3.3.5.15.11-06", "SMB2-3.3.5.15.11-07", "SMB2-3.3.5.15.11-08"],
     needs=NEEDS,
+    answers=["smbtorture:hole.slip-interface-list"],
 )
 def test_the_response_has_its_fixed_fields(lab: Lab) -> None:
     """The response names the control code, no file, no flags, and says where the list is and how long."""
@@ -67,7 +69,16 @@ def test_the_response_has_its_fixed_fields(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.chain", requirements=["SMB2-2.2.32.5-02", "SMB2-2.2.32.5-01"], needs=NEEDS)
+@case(
+    "interfaces.chain",
+    requirements=["SMB2-2.2.32.5-02", "SMB2-2.2.32.5-01"],
+    needs=NEEDS,
+    answers=[
+        "smbtorture:multichannel.generic.interface_info",
+        "smbtorture:hole.slip-interface-list",
+        "smbtorture:hole.interface-alignment",
+    ],
+)
 def test_the_entries_are_a_chain(lab: Lab) -> None:
     """Next leads to each following entry, aligned to eight bytes; in the last one it is zero."""
     session = lab.logon()
@@ -87,7 +98,12 @@ def test_the_entries_are_a_chain(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.reserved", requirements=["SMB2-2.2.32.5-01"], needs=NEEDS)
+@case(
+    "interfaces.reserved",
+    requirements=["SMB2-2.2.32.5-01"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.slip-interface-list"],
+)
 def test_the_reserved_field_is_zero(lab: Lab) -> None:
     """Reserved is zero in every entry."""
     session = lab.logon()
@@ -96,7 +112,12 @@ def test_the_reserved_field_is_zero(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.index-zero", requirements=["SMB2-3.3.5.15.11-03"], needs=NEEDS)
+@case(
+    "interfaces.index-zero",
+    requirements=["SMB2-3.3.5.15.11-03"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-index"],
+)
 def test_no_interface_has_index_zero(lab: Lab) -> None:
     """No entry is of an interface with index zero."""
     session = lab.logon()
@@ -105,7 +126,12 @@ def test_no_interface_has_index_zero(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.capability-bits", requirements=["SMB2-2.2.32.5-03"], needs=NEEDS)
+@case(
+    "interfaces.capability-bits",
+    requirements=["SMB2-2.2.32.5-03"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-capability"],
+)
 def test_capability_has_known_bits_only(lab: Lab) -> None:
     """Capability has no other bits than RSS_CAPABLE and RDMA_CAPABLE."""
     session = lab.logon()
@@ -115,7 +141,12 @@ def test_capability_has_known_bits_only(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.link-speed", requirements=["SMB2-2.2.32.5-04"], needs=NEEDS)
+@case(
+    "interfaces.link-speed",
+    requirements=["SMB2-2.2.32.5-04"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-speed"],
+)
 def test_the_link_speed_is_in_bits_a_second(lab: Lab) -> None:
     """No LinkSpeed is so small that it must have been counted in megabits."""
     session = lab.logon()
@@ -124,7 +155,12 @@ def test_the_link_speed_is_in_bits_a_second(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.family", requirements=["SMB2-2.2.32.5.1-01"], needs=NEEDS)
+@case(
+    "interfaces.family",
+    requirements=["SMB2-2.2.32.5.1-01"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-family"],
+)
 def test_the_family_is_ipv4_or_ipv6(lab: Lab) -> None:
     """Every Family is InterNetwork or InterNetworkV6."""
     session = lab.logon()
@@ -133,7 +169,12 @@ def test_the_family_is_ipv4_or_ipv6(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.socket-address-rest", requirements=["SMB2-2.2.32.5.1-03"], needs=NEEDS)
+@case(
+    "interfaces.socket-address-rest",
+    requirements=["SMB2-2.2.32.5.1-03"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.slip-interface-list", "smbtorture:hole.interface-sockaddr"],
+)
 def test_the_rest_of_a_socket_address_is_zero(lab: Lab) -> None:
     """Port, FlowInfo, ScopeId and the bytes after the address are zero."""
     session = lab.logon()
@@ -170,7 +211,12 @@ def test_no_address_is_of_nobody_or_of_a_group(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.unreachable-from-elsewhere", requirements=["SMB2-3.3.5.15.11-09"], needs=NEEDS)
+@case(
+    "interfaces.unreachable-from-elsewhere",
+    requirements=["SMB2-3.3.5.15.11-09"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-loopback"],
+)
 def test_loopback_and_link_local_addresses_are_left_out(lab: Lab) -> None:
     """A client on another machine is not sent to loopback or link-local addresses."""
     session = lab.logon()
@@ -181,7 +227,12 @@ def test_loopback_and_link_local_addresses_are_left_out(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.address-in-use", requirements=["SMB2-3.3.5.15.11-05"], needs=NEEDS)
+@case(
+    "interfaces.address-in-use",
+    requirements=["SMB2-3.3.5.15.11-05"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-current"],
+)
 def test_the_address_in_use_is_listed(lab: Lab) -> None:
     """The address that the client is connected to is among those it is told."""
     session = lab.logon(connection=lab.connect(0))
@@ -214,6 +265,7 @@ def test_no_other_address_is_listed(lab: Lab) -> None:
     "interfaces.declared-properties",
     requirements=["SMB2-2.2.32.5-04", "SMB2-2.2.32.5-03"],
     needs=DECLARED,
+    answers=["smbtorture:hole.interface-speed", "smbtorture:hole.interface-capability"],
 )
 def test_speed_and_capability_are_as_configured(lab: Lab) -> None:
     """LinkSpeed, RSS_CAPABLE and RDMA_CAPABLE of each address are what the server is configured with."""
@@ -231,7 +283,12 @@ def test_speed_and_capability_are_as_configured(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.one-index-per-interface", requirements=["SMB2-3.3.5.15.11-04"], needs=DECLARED)
+@case(
+    "interfaces.one-index-per-interface",
+    requirements=["SMB2-3.3.5.15.11-04"],
+    needs=DECLARED,
+    answers=["smbtorture:hole.interface-index"],
+)
 def test_addresses_of_one_interface_share_its_index(lab: Lab) -> None:
     """All addresses of one network interface are listed with the same IfIndex."""
     session = lab.logon()
@@ -246,7 +303,12 @@ def test_addresses_of_one_interface_share_its_index(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.distinct-indices", requirements=["SMB2-2.2.32.5-05"], needs=DECLARED)
+@case(
+    "interfaces.distinct-indices",
+    requirements=["SMB2-2.2.32.5-05"],
+    needs=DECLARED,
+    answers=["smbtorture:hole.interface-index"],
+)
 def test_interfaces_have_indices_of_their_own(lab: Lab) -> None:
     """Addresses of different network interfaces are listed with different indices."""
     session = lab.logon()
@@ -261,7 +323,12 @@ def test_interfaces_have_indices_of_their_own(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.same-server", requirements=["SMB2-2.2.32.5.1-02"], needs=NEEDS)
+@case(
+    "interfaces.same-server",
+    requirements=["SMB2-2.2.32.5.1-02"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-connectable"],
+)
 def test_every_address_leads_to_the_same_server(lab: Lab) -> None:
     """Whoever dials a listed address meets the same server, with the same dialect."""
     session = lab.logon()
@@ -276,7 +343,15 @@ def test_every_address_leads_to_the_same_server(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("interfaces.channel-to-each", requirements=["SMB2-2.2.32.5.1-02"], needs=NEEDS)
+@case(
+    "interfaces.channel-to-each",
+    requirements=["SMB2-2.2.32.5.1-02"],
+    needs=NEEDS,
+    answers=[
+        "smbtorture:hole.interface-connectable",
+        "ms:NetworkInterfaceInfo_ChangeConnection_BindCurrentSession",
+    ],
+)
 def test_every_address_takes_a_channel(lab: Lab) -> None:
     """A channel can be bound over every listed address, and works."""
     session = lab.logon()

@@ -78,7 +78,12 @@ def test_a_query_that_is_no_fsctl_is_refused(lab: Lab, flags: int) -> None:
     check.alive(session)
 
 
-@case("interfaces.max-output-exact", requirements=["SMB2-3.3.5.15.11-03"], needs=NEEDS)
+@case(
+    "interfaces.max-output-exact",
+    requirements=["SMB2-3.3.5.15.11-03"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-max-output"],
+)
 def test_just_enough_room_is_enough(lab: Lab) -> None:
     """A client that allows exactly as many bytes as the list has gets the list."""
     session = lab.logon()
@@ -95,6 +100,7 @@ def test_just_enough_room_is_enough(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.15-06", "SMB2-3.3.5.15-07"],
     needs=NEEDS,
     variants={"room": ["one-byte-less", "less-than-an-entry", "one-byte", "nothing"]},
+    answers=["smbtorture:hole.interface-max-output"],
 )
 def test_no_more_comes_than_there_is_room_for(lab: Lab, room: str) -> None:
     """A client never gets more bytes than it allows; what it gets are whole entries, the last one marked."""
@@ -116,7 +122,12 @@ def test_no_more_comes_than_there_is_room_for(lab: Lab, room: str) -> None:
     check.alive(session)
 
 
-@case("interfaces.max-output-above-transact-size", requirements=["SMB2-3.3.5.15-09"], needs=NEEDS)
+@case(
+    "interfaces.max-output-above-transact-size",
+    requirements=["SMB2-3.3.5.15-09"],
+    needs=NEEDS,
+    answers=["smbtorture:hole.interface-max-output"],
+)
 def test_more_room_than_a_transaction_has_is_refused(lab: Lab) -> None:
     """A MaxOutputResponse above MaxTransactSize is refused."""
     session = lab.logon()

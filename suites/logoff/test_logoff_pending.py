@@ -66,6 +66,7 @@ def test_logoff_answers_every_notification(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.6-09"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": SMB_3, "number": [0, 1], "request": ["notify", "lock"]},
+    answers=["smbtorture:hole.logoff-other-channel"],
 )
 def test_logoff_answers_on_every_channel(lab: Lab, number: int, request: str) -> None:
     """LOGOFF over one channel ends what waits on another one, where the answer comes."""

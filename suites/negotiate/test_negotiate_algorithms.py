@@ -44,6 +44,7 @@ def offer(connection: LabConnection, *contexts: NegotiateContext) -> NegotiateAn
     requirements=["SMB2-3.3.5.4-34"],
     needs=[SMB311, ENCRYPTION],
     variants={"cipher": CIPHERS},
+    answers=["smbtorture:hole.cipher-lists"],
 )
 def test_the_only_common_cipher_is_chosen(lab: Lab, cipher: Cipher) -> None:
     """A cipher that both sides have is the one and only in the answer, also among unknown ones, and what is
@@ -68,6 +69,7 @@ def test_the_only_common_cipher_is_chosen(lab: Lab, cipher: Cipher) -> None:
     requirements=["SMB2-3.3.5.4-34"],
     needs=[SMB311, ENCRYPTION],
     variants={"first": [0, 1, 2, 3]},
+    answers=["smbtorture:hole.cipher-lists"],
 )
 def test_one_of_the_offered_ciphers_is_chosen(lab: Lab, first: int) -> None:
     """Of several common ciphers, in any order of preference, one is chosen: which is up to the server."""
@@ -236,6 +238,7 @@ def test_no_signing_algorithm_is_refused(lab: Lab) -> None:
     "negotiate.compression-common",
     requirements=["SMB2-3.3.5.4-39", "SMB2-3.3.5.4-62", "SMB2-3.3.5.4-41"],
     needs=[SMB311],
+    answers=["ms:hole.slip-negotiate-contexts-unchecked"],
 )
 def test_common_compression_algorithms_are_listed(lab: Lab) -> None:
     """A server that compresses lists the algorithms it shares with the client in the client's order, and does
@@ -309,6 +312,7 @@ def test_malformed_compression_capabilities(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.5.4-44", "SMB2-3.3.5.4-43", "SMB2-3.3.5.4-62"],
     needs=[SMB311],
     variants={"common": [True, False]},
+    answers=["ms:hole.slip-negotiate-contexts-unchecked"],
 )
 def test_rdma_transforms_are_answered(lab: Lab, common: bool) -> None:
     """A server that knows RDMA transforms lists those it shares, or NONE; any other server says nothing about

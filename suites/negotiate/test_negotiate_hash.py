@@ -39,6 +39,7 @@ def test_a_refused_negotiate_does_not_count(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.4-56", "SMB2-3.3.5.5.3-19"],
     needs=[SMB311, MULTI_CHANNEL],
     variants={"dialect": [SMB_3_1_1], "size": [0, 3, 4096]},
+    answers=["smbtorture:hole.preauth-per-connection"],
 )
 def test_each_channel_has_the_hash_of_its_own_negotiate(lab: Lab, size: int) -> None:
     """Channels whose NEGOTIATE requests differ have hashes of their own, and keys that fit them."""

@@ -124,6 +124,7 @@ def test_the_security_mode_is_the_servers_own(lab: Lab, mode: int) -> None:
     needs=[SIGNING_REQUIRED],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": ALL},
+    answers=["smbtorture:session-require-signing.bug15397"],
 )
 def test_a_server_that_requires_signing_says_so(lab: Lab) -> None:
     """Where the server requires signatures, SecurityMode has SIGNING_REQUIRED beside SIGNING_ENABLED."""
@@ -134,7 +135,11 @@ def test_a_server_that_requires_signing_says_so(lab: Lab) -> None:
     check.field(answer, "security_mode", specification=both)
 
 
-@case("negotiate.server-guid", requirements=["SMB2-3.3.5.4-07", "SMB2-3.3.5.4-59"])
+@case(
+    "negotiate.server-guid",
+    requirements=["SMB2-3.3.5.4-07", "SMB2-3.3.5.4-59"],
+    answers=["smbtorture:hole.different-client-guids"],
+)
 def test_the_server_guid_is_the_servers(lab: Lab) -> None:
     """Every connection is told one ServerGuid: on each address, with each dialect and from other clients."""
     guids: set[bytes] = set()
@@ -208,6 +213,7 @@ def test_multi_channel_is_given_when_asked(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.4-13"],
     needs=[SMB30X, ENCRYPTION],
     variants={"dialect": [Dialect.SMB_3_0, Dialect.SMB_3_0_2]},
+    answers=["ms:hole.slip-encryption-capability"],
 )
 def test_encryption_is_given_when_asked(lab: Lab) -> None:
     """On 3.0 and 3.0.2 the answer has CAP_ENCRYPTION when the client set it."""
@@ -359,7 +365,12 @@ def test_the_second_reserved_field_is_ignored(lab: Lab) -> None:
     check.alive(lab.logon(connection=connection))
 
 
-@case("negotiate.client-guid-zero", requirements=["SMB2-2.2.3-05"], variants={"dialect": [SMB_3_1_1]})
+@case(
+    "negotiate.client-guid-zero",
+    requirements=["SMB2-2.2.3-05"],
+    variants={"dialect": [SMB_3_1_1]},
+    answers=["smbtorture:hole.client-guid-zero"],
+)
 def test_a_client_guid_of_zeros(lab: Lab) -> None:
     """A ClientGuid of all zeros, which no rule forbids, is accepted."""
     answer = lab.open_connection().negotiate(client_guid=NO_GUID)

@@ -25,6 +25,10 @@ def tree_with_open(lab: Lab) -> tuple[LabTree, str]:
     "session.previous",
     requirements=["SMB2-3.3.5.5.3-30"],
     variants={"dialect": DIALECTS, "same_connection": [False, True]},
+    answers=[
+        "smbtorture:session.reconnect1",
+        "smbtorture:session.reconnect2",
+    ],
 )
 def test_a_previous_session_is_ended(lab: Lab, same_connection: bool) -> None:
     """A logon that names a previous session of its user ends that session, its opens before the response."""

@@ -38,6 +38,7 @@ EITHER_KEY = Rule.SESSION_SETUP_KEY
     "session.reauthentication",
     requirements=["SMB2-3.3.5.5-07", "SMB2-3.3.5.5.2-01"],
     variants={"dialect": DIALECTS, "form": [AuthForm.SPNEGO, AuthForm.RAW_NTLMSSP]},
+    answers=["smbtorture:session.reauth1", "ms:hole.slip-reauthentication"],
 )
 def test_reauthentication_keeps_everything(lab: Lab, form: AuthForm) -> None:
     """The same user may authenticate again, twice; tree connect and open stay, and so does the SessionId."""
@@ -63,6 +64,7 @@ def test_reauthentication_keeps_everything(lab: Lab, form: AuthForm) -> None:
     "session.reauthentication-keeps-keys",
     requirements=["SMB2-3.3.5.5.3-28", "SMB2-3.3.5.5.2-03"],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.reauthentication-keys"],
 )
 def test_reauthentication_keeps_the_signing_key(lab: Lab) -> None:
     """The final response and all that follows is signed with the key of the first authentication."""
@@ -88,6 +90,7 @@ def test_reauthentication_keeps_the_signing_key(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.2-01", "SMB2-3.3.5.5.2-08"],
     needs=[SMB3, ENCRYPTION],
     variants={"dialect": [Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1]},
+    answers=["smbtorture:hole.reauthentication-keys"],
 )
 def test_reauthentication_keeps_the_cipher_keys(lab: Lab) -> None:
     """A re-authentication that is sent encrypted is answered encrypted, and the cipher keys stay."""
@@ -112,6 +115,7 @@ def test_reauthentication_keeps_the_cipher_keys(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.3-11"],
     needs=[SIGNING_OPTIONAL],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:session.expire1s"],
 )
 def test_the_final_response_of_an_unsigned_reauthentication(lab: Lab) -> None:
     """Where signing is not required, an unsigned re-authentication succeeds, and its last response is
@@ -147,6 +151,7 @@ def test_an_unsigned_reauthentication_where_signing_is_required(lab: Lab) -> Non
     "session.reauthentication-fails",
     requirements=["SMB2-3.3.5.5.2-06"],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:session.reauth6"],
 )
 def test_a_failed_reauthentication_ends_the_session(lab: Lab) -> None:
     """A wrong password in a re-authentication ends the session with its opens; the connection can log on
@@ -197,6 +202,7 @@ def test_a_session_can_be_used_during_its_reauthentication(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.2-05", "SMB2-3.3.5.5.2-01"],
     needs=[ANONYMOUS],
     variants={"dialect": [Dialect.SMB_2_1, Dialect.SMB_3_1_1]},
+    answers=["smbtorture:session.reauth2"],
 )
 def test_reauthentication_as_nobody(lab: Lab) -> None:
     """An anonymous re-authentication may change the user or be refused, but leaves the open alone."""
@@ -349,6 +355,7 @@ def test_reauthentication_does_not_lift_signing(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.2-04"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": [Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1]},
+    answers=["smbtorture:hole.reauthentication-each-channel"],
 )
 def test_reauthentication_over_a_bound_channel(lab: Lab) -> None:
     """A session can be authenticated again over a bound channel; each channel keeps the key it signs with."""
@@ -365,6 +372,7 @@ def test_reauthentication_over_a_bound_channel(lab: Lab) -> None:
     "session.reauthentication-fails-everywhere",
     requirements=["SMB2-3.3.5.5.2-06"],
     needs=[SMB3, MULTI_CHANNEL],
+    answers=["smbtorture:session.bind_invalid_auth", "smbtorture:hole.reauthentication-each-channel"],
 )
 def test_a_failed_reauthentication_over_a_bound_channel(lab: Lab) -> None:
     """A re-authentication that fails over one channel ends the session on all of them."""

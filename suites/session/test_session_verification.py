@@ -110,6 +110,7 @@ def test_a_signed_request_without_a_session(lab: Lab) -> None:
         "dialect": [Dialect.SMB_2_1, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1],
         "signed": [False, True],
     },
+    answers=["smbtorture:session.bind2"],
 )
 def test_a_session_on_a_connection_it_is_not_bound_to(lab: Lab, signed: bool) -> None:
     """A session cannot be used on a connection it is not bound to, not even one of the same user."""
@@ -229,6 +230,7 @@ def change_notify_(opened: LabOpen) -> Answer:
             create_, ioctl_, change_notify_, oplock_break_, lease_break_,
         ],
     },
+    answers=["smbtorture:session.expire1n", "smbtorture:session.expire1s", "smbtorture:session.expire2s"],
 )  # fmt: skip
 def test_a_request_of_an_expired_session(lab: Lab, request: Callable[[LabOpen], Answer]) -> None:
     """An expired session is told so with a good signature, and works again once it is authenticated again."""
@@ -251,6 +253,7 @@ def test_a_request_of_an_expired_session(lab: Lab, request: Callable[[LabOpen], 
     requirements=["SMB2-3.3.5.2.9-04"],
     needs=[ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
+    answers=["smbtorture:session.expire2s"],
 )
 def test_a_compound_of_an_expired_session(lab: Lab) -> None:
     """Every member of a related compound of an expired session is told that it has expired."""
@@ -297,6 +300,7 @@ def logoff_(opened: LabOpen) -> Answer:
     needs=[ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
     variants={"request": [close_, unlock_, logoff_], "during": ["expired", "reauthentication"]},
+    answers=["smbtorture:session.expire2s"],
 )
 def test_what_an_expired_session_may_do(lab: Lab, request: Callable[[LabOpen], Answer], during: str) -> None:
     """An expired session can let go: close, unlock, log off, also while it is being authenticated again."""
@@ -338,6 +342,7 @@ def test_an_expired_session_during_its_reauthentication(lab: Lab) -> None:
     needs=[ADMINISTRATION],
     disturbs=Disturbance.CONFIGURATION,
     variants={"dialect": [Dialect.SMB_2_1, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1]},
+    answers=["smbtorture:session.expire1s"],
 )
 def test_an_expired_session_keeps_its_keys(lab: Lab) -> None:
     """An expired session that is authenticated again goes on with the keys, trees and opens it had."""
@@ -354,6 +359,7 @@ def test_an_expired_session_keeps_its_keys(lab: Lab) -> None:
     requirements=["SMB2-3.3.4.1.4-01", "SMB2-3.3.5.2.9-04"],
     needs=[ADMINISTRATION, SMB3, ENCRYPTION],
     disturbs=Disturbance.CONFIGURATION,
+    answers=["smbtorture:session.expire1e", "smbtorture:session.expire2e"],
 )
 def test_an_encrypted_request_of_an_expired_session(lab: Lab) -> None:
     """That a session has expired is told encrypted where the request was encrypted."""
@@ -371,6 +377,7 @@ def test_an_encrypted_request_of_an_expired_session(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.9-04", "SMB2-3.3.5.5-08"],
     needs=[ADMINISTRATION, SMB3, MULTI_CHANNEL],
     disturbs=Disturbance.CONFIGURATION,
+    answers=["smbtorture:hole.expiry-all-channels"],
 )
 def test_a_session_expires_on_all_channels(lab: Lab) -> None:
     """A session expires on all its channels, and an authentication over one of them is good for all."""

@@ -126,6 +126,11 @@ def test_a_wrong_member_fails_alone(lab: Lab, wrong: int) -> None:
     requirements=["SMB2-3.3.4.1.1-04", "SMB2-3.3.4.1.1-03", "SMB2-3.1.4.1-04", "SMB2-3.1.4.1-05"],
     needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
+    answers=[
+        "smbtorture:session.signing-hmac-sha-256",
+        "smbtorture:session.signing-aes-128-cmac",
+        "smbtorture:session.signing-aes-128-gmac",
+    ],
 )
 def test_only_the_final_response_is_signed(lab: Lab) -> None:
     """The interim response to a signed request is not signed, the final one after a CANCEL is."""
@@ -200,6 +205,7 @@ def test_a_cancel_with_a_wrong_signature_does_nothing(lab: Lab) -> None:
     requirements=["SMB2-3.1.4.1-04"],
     needs=[SMB311, CLEAR_SESSIONS],
     variants=[GMAC],
+    answers=["smbtorture:session.signing-aes-128-gmac"],
 )
 def test_the_nonce_of_a_cancel_has_its_bit(lab: Lab) -> None:
     """A CANCEL signed with AES-GMAC like any other request, without its bit in the nonce, does nothing."""
@@ -241,6 +247,7 @@ def test_an_unsigned_cancel_does_nothing_where_signatures_are_required(lab: Lab)
     requirements=["SMB2-3.3.4.1.1-02"],
     needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
+    answers=["smbtorture:hole.response-signatures"],
 )
 def test_errors_are_signed(lab: Lab) -> None:
     """The response to a signed request that fails is signed."""
@@ -271,6 +278,7 @@ def broken(lab: Lab) -> tuple[LabSession, LabOpen, OplockBreakNotification, Head
     requirements=["SMB2-3.3.4.6-04"],
     needs=[CLEAR_SESSIONS],
     variants=EVERY_WAY,
+    answers=["smbtorture:hole.break-protection"],
 )
 def test_a_break_notification_is_not_signed(lab: Lab) -> None:
     """An oplock break notification is not signed, also in a session that requires signatures."""

@@ -222,6 +222,7 @@ def test_a_signature_of_an_ended_session_is_refused(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.4-11"],
     needs=[ANONYMOUS, CLEAR_SESSIONS],
     variants={"dialect": DIALECTS, "key": ["right", "wrong"]},
+    answers=["smbtorture:session.anon-signing1", "smbtorture:session.anon-signing2"],
 )
 def test_an_anonymous_session_has_a_key(lab: Lab, key: str) -> None:
     """A request of an anonymous session is verified with the key that follows from a session key of zeros."""
@@ -282,6 +283,7 @@ def test_a_session_in_progress_has_no_key(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.4-03", "SMB2-3.1.4.1-06"],
     needs=[CLEAR_SESSIONS],
     variants=[{**way, "unsigned": number} for way in EVERY_WAY for number in (0, 1, 2)],
+    answers=["smbtorture:hole.slip-compound-signing"],
 )
 def test_every_member_must_be_signed(lab: Lab, unsigned: int) -> None:
     """Of three unrelated requests in one frame only the one without the required signature is refused."""

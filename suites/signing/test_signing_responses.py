@@ -18,6 +18,7 @@ ENDING = ("LOGOFF",)
     requirements=["SMB2-3.3.4.1.1-02"],
     needs=[CLEAR_SESSIONS],
     variants={"command": list(COMMANDS)},
+    answers=["smbtorture:hole.response-signatures"],
 )
 def test_every_signed_request_gets_a_signed_response(lab: Lab, command: str) -> None:
     """A signed request succeeds and its response is signed, although the session requires no signing."""

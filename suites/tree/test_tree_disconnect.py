@@ -144,6 +144,7 @@ def test_a_disconnect_ends_pending_locks(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.8-03", "SMB2-3.3.5.8-06"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"number": [0, 1], "request": ["notify", "lock"]},
+    answers=["smbtorture:hole.tree-disconnect-other-channel"],
 )
 def test_a_disconnect_ends_what_waits_on_another_channel(lab: Lab, number: int, request: str) -> None:
     """TREE_DISCONNECT over one channel ends what waits on the tree over the other one."""

@@ -69,6 +69,7 @@ def test_a_tree_is_one_of_the_session(lab: Lab, number: int) -> None:
     requirements=["SMB2-3.3.5.8-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": SMB_3, "number": [0, 1]},
+    answers=["smbtorture:hole.tree-disconnect-other-channel"],
 )
 def test_a_tree_is_disconnected_over_another_channel(lab: Lab, number: int) -> None:
     """A tree connected to over one channel is disconnected over the other, and is unknown on both then."""

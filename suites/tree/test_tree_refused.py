@@ -77,7 +77,12 @@ def extension(contexts: Sequence[NegotiateContext]) -> Tamper:
     return Tamper(message=extend)
 
 
-@case("tree.unknown-share", requirements=["SMB2-3.3.5.7-03"], variants={"dialect": DIALECTS})
+@case(
+    "tree.unknown-share",
+    requirements=["SMB2-3.3.5.7-03"],
+    variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.slip-tree-connect-status"],
+)
 def test_a_share_that_is_not_there(lab: Lab) -> None:
     """A share that does not exist is not found; no name comes near: not IPC without its sign either."""
     session = lab.logon()
@@ -92,6 +97,7 @@ def test_a_share_that_is_not_there(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.7-05"],
     needs=[FORBIDDEN_SHARE],
     variants={"dialect": DIALECTS},
+    answers=["smbtorture:hole.slip-tree-connect-status"],
 )
 def test_a_share_without_permission(lab: Lab) -> None:
     """Who may not connect to a share is refused, and has the share beside it."""
@@ -105,6 +111,7 @@ def test_a_share_without_permission(lab: Lab) -> None:
     "tree.path-form",
     requirements=["SMB2-3.3.5.7-02"],
     variants={"path": list(NOT_A_UNC)},
+    answers=["smbtorture:hole.slip-tree-connect-status"],
 )
 def test_a_path_that_is_none(lab: Lab, path: str) -> None:
     r"""A path that is not of the form \\server\share is refused."""
@@ -124,6 +131,7 @@ def test_a_path_that_is_none(lab: Lab, path: str) -> None:
     "tree.path-characters",
     requirements=["SMB2-3.3.5.7-20"],
     variants={"character": list(FORBIDDEN_CHARACTERS)},
+    answers=["smbtorture:hole.slip-tree-connect-status"],
 )
 def test_a_share_name_that_is_none(lab: Lab, character: str) -> None:
     """A share name with a character that share names do not have is refused."""
