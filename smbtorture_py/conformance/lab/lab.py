@@ -445,10 +445,11 @@ class Lab:
         """Remove what this case created, newest first, with the smallest of operations over a connection of
         its own.
 
-        What cannot be removed stays; whatever the server answers here is not judged.
+        It is another client, which nobody asks to give up the leases that the case left with its durable
+        handles. What cannot be removed stays; whatever the server answers here is not judged.
         """
         self.finish()
-        session = self.connect(name="clean-up").session_setup().session
+        session = self.connect(name="clean-up", client_guid=self.guid()).session_setup().session
         trees: dict[str, LabTree] = {}
         for share, path in reversed(dict.fromkeys(self.created)):
             if share not in trees:
