@@ -268,10 +268,10 @@ def test_a_new_channel_acknowledges(lab: Lab, fault: FaultKind | None) -> None:
     requirements=["SMB2-3.3.4.7-08"],
     needs=[LEASING, SMB3, MULTI_CHANNEL],
     variants=[
-        *({"fault": fault, "channels": 1} for fault in (*NOTICED, *SILENT)),
-        *({"fault": fault, "channels": 2} for fault in (FaultKind.CLOSE, FaultKind.BLACKHOLE)),
+        *({"fault": fault, "channels": 1} for fault in (*NOTICED, FaultKind.FORGET)),
+        *({"fault": fault, "channels": 2} for fault in (FaultKind.CLOSE, FaultKind.FORGET)),
     ],
-    answers=["smbtorture:hole.break-no-channel-left", "smbtorture:multichannel.leases.test4"],
+    answers=["smbtorture:hole.break-no-channel-left"],
 )
 def test_no_channel_is_left(lab: Lab, fault: FaultKind, channels: int) -> None:
     """When every channel of the holder is gone the contender gets the file and all caching, before any
@@ -283,6 +283,36 @@ def test_no_channel_is_left(lab: Lab, fault: FaultKind, channels: int) -> None:
     attempt = contest.contend(contexts=[lease(lab.guid(), RWH)])
     check(attempt.wait(within=DETECTION), specification=Status.SUCCESS)
     check.that(attempt, "lease state", attempt.open.lease_state, specification=RWH)
+    check.alive(contest.rival)
+
+
+@case(
+    "leases.holder-silent",
+    requirements=["SMB2-3.3.4.7-10", "SMB2-3.3.4.7-20"],
+    needs=[LEASING, SMB3, MULTI_CHANNEL],
+    variants=[
+        *(
+            {"fault": fault, "channels": 1}
+            for fault in (FaultKind.BLACKHOLE, FaultKind.VANISH, FaultKind.PLUG)
+        ),
+        {"fault": FaultKind.BLACKHOLE, "channels": SEVERAL},
+    ],
+    slow=True,
+    answers=["smbtorture:multichannel.leases.test4"],
+)
+def test_every_channel_is_silent(lab: Lab, fault: FaultKind, channels: int) -> None:
+    """When every channel of the holder is silent the contender goes on at last, when that is noticed or by
+    the time.
+    """
+    contest = Contest(lab, RWH, channels=channels)
+    for channel in contest.holder.channels:
+        lose(lab, channel, fault, contest.file)
+    attempt = contest.contend(contexts=[lease(lab.guid(), RWH)])
+    attempt.wait(within=DETECTION)
+    early = attempt.arrived
+    check.that(attempt, "noticed", early, requirement="SMB2-3.3.4.7-20", noticed=True, by_timer=False)
+    check(attempt.wait(within=lab.target.break_timeout), specification=Status.SUCCESS)
+    check.that(attempt, "lease state", attempt.open.lease_state, specification=(RWH, RH))
     check.alive(contest.rival)
 
 

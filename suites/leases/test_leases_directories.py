@@ -472,7 +472,8 @@ def test_a_rename_into_a_directory_open_for_deletion(lab: Lab) -> None:
     """What a rename does into a directory that another client has open for DELETE, with handle caching."""
     session, rival = lab.logon(), lab.another_client()
     tree = session.tree()
-    path = tree.directory().name
+    path = lab.name("destination")
+    tree.directory(path).close()
     context = lease(lab.guid(), RH)
     held = tree.directory(path, desired_access=READ_DATA | AccessMask.DELETE, contexts=[context])
     source = rival.tree().open()
@@ -523,7 +524,8 @@ def test_a_leased_child_is_overwritten(lab: Lab) -> None:
 def test_a_rename_between_directories(lab: Lab, key: str, how: str) -> None:
     """A rename between two directories breaks both leases but the one whose key the file's open names."""
     watched = Watched(lab)
-    other = watched.tree.directory().name
+    other = lab.name("destination")
+    watched.tree.directory(other).close()
     other_key = lab.guid()
     watched.tree.directory(other, desired_access=READ_DATA, contexts=[lease(other_key, RH)])
     parents = {"source": watched.key, "destination": other_key, "neither": lab.guid()}

@@ -13,7 +13,6 @@ from suites.oplocks.contest import BATCH, EXCLUSIVE, II, LEVELS, NONE, Contest, 
 
 DIALECTS = (Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_1_1)
 UNKNOWN_LEVEL = 0x05
-PIPE = "srvsvc"
 STAT = (AccessMask.FILE_READ_ATTRIBUTES, AccessMask.FILE_WRITE_ATTRIBUTES, AccessMask.SYNCHRONIZE)
 
 
@@ -60,19 +59,6 @@ def test_an_oplock_beside_another(lab: Lab, held: OplockLevel, wanted: OplockLev
     check.field(attempt, "oplock_level", specification=II)
     expect_quiet(contest.holder, int(held in (EXCLUSIVE, BATCH)), requirement="SMB2-3.3.4.6-15")
     check.alive(contest.holder)
-
-
-@case("oplocks.on-a-pipe", requirements=["SMB2-3.3.5.9-30"], variants={"level": LEVELS})
-def test_no_oplock_of_a_pipe(lab: Lab, level: OplockLevel) -> None:
-    """A named pipe gets no oplock."""
-    session = lab.logon()
-    access = AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA
-    answer = session.ipc().create(
-        PIPE, desired_access=access, create_disposition=CreateDisposition.OPEN, requested_oplock_level=level
-    )
-    answer.required()
-    check.field(answer, "oplock_level", specification=NONE)
-    check.alive(session)
 
 
 @case(
