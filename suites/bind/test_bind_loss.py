@@ -255,6 +255,7 @@ def test_a_watch_goes_with_its_channel(lab: Lab, fault: FaultKind, lost: int) ->
     directory = tree.directory()
     directory.change_notify(CompletionFilter.FILE_NAME, wait=False, on=gone).wait_pending()
     lose(gone, fault)
+    check(here.echo(session, signed=True), requirement="SMB2-3.3.7.1-01", specification=Status.SUCCESS)
     for name in ("first", "second"):
         watch = directory.change_notify(CompletionFilter.FILE_NAME, wait=False, on=here)
         made = tree.create(f"{directory.core.file_name}\\{name}", on=here)
