@@ -54,5 +54,13 @@ class Administration(ABC):
         """Have authentications from now on expire after so many seconds."""
 
     @abstractmethod
+    def offer_notifications(self) -> None:
+        """Set IsServerToClientNotificationsSupported ([MS-SMB2] 3.1.3): from the next NEGOTIATE on."""
+
+    @abstractmethod
+    def close_session(self, session_id: int, now: float) -> None:
+        """Close a session as an administrator does ([MS-SMB2] 3.3.4.12); does nothing where it is gone."""
+
+    @abstractmethod
     def expire_sessions(self, now: float) -> None:
         """Let the time run out for every session there is ([MS-SMB2] 3.3.6.3)."""

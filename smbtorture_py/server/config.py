@@ -99,6 +99,9 @@ class ServerConfig:
     leasing: bool = True
     """Leases are granted, and LEASING is advertised."""
     directory_leasing: bool = True
+    notifications: bool = False
+    """IsServerToClientNotificationsSupported: clients of 3.1.1 that ask for it hear when their session is
+    closed."""
     persistent_handles: bool = True
     """Off while the server does not keep what it would promise."""
     persistent_state: PersistentState | None = None

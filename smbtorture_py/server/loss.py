@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.open import close_open
+from smbtorture_py.wire.notification import ServerToClientNotification
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -97,6 +98,18 @@ def remove_session(
     session.connection.preauth_session_table.pop(session.session_id, None)
     session.channel_list.clear()
     server.global_session_table.pop(session.session_id, None)
+
+
+def close_session(server: Server, session: Session, now: float) -> None:
+    """Close a session because the administrator says so (3.3.4.12), and tell its client where that was agreed
+    (2.2.44)."""
+    if server.policies.session.announces_closing(session):
+        for channel in session.channel_list:
+            if channel.connection.is_open:
+                notification = ServerToClientNotification()
+                channel.connection.send_unsolicited(notification, session=session, now=now)
+                break
+    remove_session(server, session, now)
 
 
 def _forget_client(connection: Connection) -> None:

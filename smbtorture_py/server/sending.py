@@ -11,7 +11,7 @@ from smbtorture_py.wire.codec import HEADER_SIZE, Body, Buffer, align
 from smbtorture_py.wire.framing import encode_frame_header
 from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
 from smbtorture_py.wire.notification import ServerToClientNotification
-from smbtorture_py.wire.oplock_break import OplockBreakNotification
+from smbtorture_py.wire.oplock_break import LeaseBreakNotification
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -177,7 +177,7 @@ def send_unsolicited(
         transmit(connection, [connection.server.message_encryptor.seal(connection, session, parts)])
         return
     channel = None if session is None else session.channel_list.find(connection)
-    if channel is not None and connection.server.policies.signing.unsolicited_is_signed(session):
+    if session is not None and channel is not None and _unsolicited_is_signed(connection, body, session):
         header.flags |= HeaderFlags.SIGNED
         parts[0] = header.encode()
         signer = connection.server.signer
@@ -186,11 +186,21 @@ def send_unsolicited(
     transmit(connection, parts)
 
 
+def _unsolicited_is_signed(connection: Connection, body: Body, session: Session) -> bool:
+    """Notifications and breaks have rules of their own (4.11.1, 3.3.4.6, 3.3.4.7)."""
+    policy = connection.server.policies.signing
+    if isinstance(body, ServerToClientNotification):
+        return policy.notification_is_signed(session)
+    return policy.unsolicited_is_signed(session)
+
+
 def _unsolicited_session_id(connection: Connection, body: Body, session: Session | None) -> int:
-    """Open.Session.SessionId where an oplock breaks (3.3.4.6), else 0 (3.3.4.7)."""
-    if session is None or not isinstance(body, OplockBreakNotification):
+    """Open.Session.SessionId where an oplock breaks (3.3.4.6) or a session is closed (4.11), else 0
+    (3.3.4.7)."""
+    if session is None or isinstance(body, LeaseBreakNotification):
         return 0
-    return session.session_id if connection.server.policies.oplock.break_names_session() else 0
+    names_session = connection.server.policies.oplock.break_names_session()
+    return session.session_id if names_session or isinstance(body, ServerToClientNotification) else 0
 
 
 def _unsolicited_command(body: Body) -> Command:

@@ -15,6 +15,7 @@ from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
 from smbtorture_py.conformance.target import Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Entropy
 from smbtorture_py.net.world import Listener, World
+from smbtorture_py.server import loss
 from smbtorture_py.server.config import Encryption, NetworkInterface, ServerConfig, ShareConfig
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.memory import MemoryStorage
@@ -347,6 +348,17 @@ class ReferenceAdministration(Administration):
     def limit_sessions(self, seconds: float) -> None:
         """Set how long an authentication lasts."""
         self._config.session_timeout = seconds
+
+    def offer_notifications(self) -> None:
+        """Set IsServerToClientNotificationsSupported."""
+        self._config.notifications = True
+
+    def close_session(self, session_id: int, now: float) -> None:
+        """Close a session, and tell its client where that was agreed."""
+        server = self._control.server
+        session = server.global_session_table.get(session_id)
+        if session is not None:
+            loss.close_session(server, session, now)
 
     def expire_sessions(self, now: float) -> None:
         """Move every session's ExpirationTime to `now` and run the timer that looks at it."""

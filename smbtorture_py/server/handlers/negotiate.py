@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.codec import Buffer
-from smbtorture_py.wire.negotiate import NegotiateRequest, NegotiateResponse, SecurityMode
+from smbtorture_py.wire.negotiate import Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import (
     ContextType,
     EncryptionCapabilities,
@@ -65,6 +65,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         response.negotiate_context_offset = policy.offset_without_contexts()
     connection.server_security_mode = response.security_mode
     connection.server_capabilities = policy.server_capabilities_after(connection, response.capabilities)
+    connection.supports_notifications = Capabilities.NOTIFICATIONS in connection.server_capabilities
     return Reply(Status.SUCCESS, response, on_encoded=_hash_response(connection))
 
 

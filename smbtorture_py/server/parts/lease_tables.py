@@ -23,6 +23,7 @@ class LeaseTables:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._deferred: list[tuple[float, Lease, Callable[[float], None]]] = []
+        self._breaking: list[Lease] = []
         self._tables: dict[bytes, LeaseTable] = {}
         """GlobalLeaseTableList, by ClientGuid."""
 
@@ -100,6 +101,7 @@ class LeaseTables:
         )
         if needs_acknowledgment:
             lease.breaking = True
+            self._breaking.append(lease)
             lease.break_to_lease_state = lease.required_state = new_state
             lease.lease_break_timeout = now + policy.break_timeout(lease)
             self._set_oplock_state(lease, OplockState.BREAKING)
@@ -134,6 +136,7 @@ class LeaseTables:
         """Set the state a break ends with."""
         lease.lease_state = lease.break_to_lease_state = state
         lease.breaking = False
+        self._breaking = [other for other in self._breaking if other is not lease]
         lease.lease_break_timeout = None
         self._set_oplock_state(lease, OplockState.NONE if not state else OplockState.HELD)
 
@@ -160,7 +163,7 @@ class LeaseTables:
         """When the first break counts as acknowledged, or something was deferred; None where there is
         neither."""
         deadlines = [due for due, _, _ in self._deferred]
-        deadlines += [due for lease in self.leases() if (due := self._deadline(lease)) is not None]
+        deadlines += [due for lease in self._breaking if (due := self._deadline(lease)) is not None]
         return min(deadlines, default=None)
 
     def tick(self, now: float) -> None:
@@ -170,7 +173,7 @@ class LeaseTables:
         for _, lease, act in deferred:
             if lease.lease_opens:
                 act(now)
-        for lease in self.leases():
+        for lease in list(self._breaking):
             due = self._deadline(lease)
             if due is not None and due <= now:
                 self.settle(lease, LeaseState.NONE)
@@ -179,7 +182,7 @@ class LeaseTables:
     @staticmethod
     def _deadline(lease: Lease) -> float | None:
         """The timer runs from when the client was told (3.3.4.7)."""
-        return lease.lease_break_timeout if lease.breaking and lease.break_notification is None else None
+        return lease.lease_break_timeout if lease.break_notification is None else None
 
     def _set_oplock_state(self, lease: Lease, state: OplockState) -> None:
         for open_ in lease.lease_opens:

@@ -190,10 +190,12 @@ class NegotiatePolicy:
         )
 
     def advertises_notifications(self, connection: Connection) -> bool:
-        """SMB2_GLOBAL_CAP_NOTIFICATIONS: this server sends none (IsServerToClientNotificationsSupported is
-        FALSE)."""
-        del connection
-        return False
+        """SMB2_GLOBAL_CAP_NOTIFICATIONS: on 3.1.1, where the server sends them and the client asked."""
+        return (
+            connection.is_311
+            and connection.server.config.notifications
+            and Capabilities.NOTIFICATIONS in connection.client_capabilities
+        )
 
     def server_guid(self, connection: Connection) -> bytes:
         """ServerGuid, the same on every connection."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
+    from smbtorture_py.server.tree_connect import TreeConnect
     from smbtorture_py.wire.session_setup import SessionSetupRequest
 
 _TAKES_A_PATH: Final = (Command.TREE_CONNECT, Command.CREATE, Command.QUERY_INFO, Command.SET_INFO)
@@ -107,6 +108,13 @@ class SambaEncryptionPolicy(WindowsEncryptionPolicy):
         session = connection.server.global_session_table.get(session_id)
         same = session is not None and session.connection.client_guid == connection.client_guid
         return session if same else None
+
+    def unsolicited_is_sealed(
+        self, connection: Connection, session: Session, tree: TreeConnect | None
+    ) -> bool:
+        """Breaks are never sealed: clients drop those that are (bug 11570)."""
+        del connection, session, tree
+        return False
 
     def first_related_ends_connection(self, is_related: bool) -> bool:
         """A related request that nothing goes before fails like a plain one."""

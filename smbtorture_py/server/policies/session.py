@@ -55,6 +55,11 @@ class SessionPolicy:
         """The sessions that a LOGOFF ends: its own (3.3.5.6)."""
         return [request.require_session()]
 
+    def announces_closing(self, session: Session) -> bool:
+        """Whether the client is told that the server closes a session: where notifications were agreed on
+        ([MS-SMB2] 2.2.44)."""
+        return session.supports_notifications
+
     def session_id_size(self) -> int:
         """Bytes of a SessionId that are drawn at random: all; how one is generated is free (3.3.5.5.1)."""
         return 8

@@ -179,6 +179,10 @@ class SigningPolicy:
         channel = session.channel_list.find(request.connection)
         return channel.signing_key if channel else request.signing_key or session.signing_key
 
+    def notification_is_signed(self, session: Session) -> bool:
+        """Whether a SERVER_TO_CLIENT_NOTIFICATION is signed: where the session requires signing (4.11.1)."""
+        return session.signing_required
+
     def unsolicited_is_signed(self, session: Session | None) -> bool:
         """Whether a break notification is signed: never ([MS-SMB2] 3.3.4.6, 3.3.4.7)."""
         del session
