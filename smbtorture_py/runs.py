@@ -377,7 +377,7 @@ class Ledger:
             self.problems.append(f"the server went down {times}, and no case brings it down alone")
         for entry in unused(expectations, list(self.results.values())):
             self.expectations_unused = True
-            self.problems.append(f"{expectations.where(entry)}: the expectation of {entry.case} is not used")
+            self.problems.append(f"{expectations.where(entry)}: the expectation of {entry.title} is not used")
 
     def finish(self) -> RunRecords | None:
         """Write the end (unless the run was interrupted), JUnit and summary; None where nothing

@@ -91,17 +91,17 @@ def update(text: str, file: str, runs: Sequence[RunRecords], triage: Triage | No
             versions = _without(entry, gone, runs)
             if versions is None:
                 replaced[fate.index] = []
-                done.append(f"{entry.case}: taken out, it passes")
+                done.append(f"{entry.title}: taken out, it passes")
             else:
                 replaced[fate.index] = _with(written, {"versions": versions})
-                done.append(f"{entry.case}: only for {versions}, it passes with {', '.join(sorted(gone))}")
+                done.append(f"{entry.title}: only for {versions}, it passes with {', '.join(sorted(gone))}")
         elif fate.otherwise:
             seen = fate.otherwise[0]
             if triage is None or fate.fails_in:
-                left.append(f"{entry.case}: fails in another way: {seen.outcome} {seen.actual}".rstrip())
+                left.append(f"{entry.title}: fails in another way: {seen.outcome} {seen.actual}".rstrip())
                 continue
             replaced[fate.index] = _with(written, _corrected(seen, triage))
-            done.append(f"{entry.case}: now {seen.outcome} {seen.actual}".rstrip())
+            done.append(f"{entry.title}: now {seen.outcome} {seen.actual}".rstrip())
     result_lines = _rewritten(lines, spans, replaced)
     if triage is not None and new and not entries:
         result_lines = [line for line in result_lines if not line.startswith("expectations:")]

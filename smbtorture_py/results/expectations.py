@@ -3,7 +3,7 @@ when.
 
 product: samba
 expectations:
-  - case: bind.different-user          # or bind.different-user/dialect=3.1.1: these variants of it
+  - case: bind.different-user          # or bind.different-user/dialect=3.1.1: these variants; or a list
     versions: ">=4.13, <4.22"          # without it: all
     configuration: signing-required    # or several; without it: all
     outcome: fail                      # or several of which any may come: an intermittent
@@ -89,6 +89,11 @@ def _compare(operator: str, left: tuple[int, ...], right: tuple[int, ...]) -> bo
     }[operator]
 
 
+def parameters_of(variant: str) -> frozenset[str]:
+    """Return the parameters of a variant, as `name=value`."""
+    return frozenset(filter(None, variant.split(",")))
+
+
 def _several(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -98,7 +103,7 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    case: str
+    case: Annotated[list[str], BeforeValidator(_several)] = Field(min_length=1)
     versions: str = ""
     configuration: Annotated[list[str], BeforeValidator(_several)] = Field(default_factory=list)
     outcome: Annotated[list[Outcome], BeforeValidator(_several)] = Field(min_length=1)
@@ -121,14 +126,23 @@ class Expectation(BaseModel):
         """Several outcomes are listed, and passing is one of them."""
         return Outcome.PASS in self.outcome
 
-    def names(self, case: str, variant: str) -> bool:
-        """Tell whether this is about the case in this variant: one that has every parameter named here."""
-        return self.case.partition("/")[0] == case and self.parameters <= set(variant.split(","))
-
     @property
-    def parameters(self) -> frozenset[str]:
-        """The parameters of the variants this is about, as `name=value`; empty for all variants."""
-        return frozenset(filter(None, self.case.partition("/")[2].split(",")))
+    def title(self) -> str:
+        """The cases it is about, for messages."""
+        return ", ".join(self.case)
+
+    def names(self, case: str, variant: str) -> bool:
+        """Tell whether this is about the case in this variant."""
+        return self.precision(case, variant) is not None
+
+    def precision(self, case: str, variant: str) -> int | None:
+        """Return how many parameters of the variant it names, all of which the variant has; None where it is
+        not about it.
+        """
+        wanted = (name.partition("/") for name in self.case)
+        named = [parameters_of(parameters) for of, _, parameters in wanted if of == case]
+        fitting = [len(one) for one in named if one <= parameters_of(variant)]
+        return max(fitting, default=None)
 
     def applies(self, version: str, configuration: str) -> bool:
         """Tell whether this is about this version and configuration (of `policy/configuration`: either)."""
@@ -168,8 +182,12 @@ class Expectations:
         """Return what is expected of a case: of several entries the one that says most of variant and
         configuration; None for a plain pass.
         """
-        found = [entry for entry in self.entries if entry.names(case, variant)]
-        return max(found, key=lambda one: (len(one.parameters), bool(one.configuration)), default=None)
+        found = [
+            (precision, bool(entry.configuration), entry)
+            for entry in self.entries
+            if (precision := entry.precision(case, variant)) is not None
+        ]
+        return max(found, key=lambda one: one[:2])[2] if found else None
 
     def where(self, entry: Expectation) -> str:
         """Return `file:line` of an entry."""
@@ -199,16 +217,19 @@ class Expectations:
                 assert self.document is not None
                 found.append(self.document.problem(["expectations", index, key], text))
 
-            if not any(entry.names(case, variant) for case, variant in cases):
-                problem("case", f"there is no case {entry.case!r}: the entry is never used")
+            for name in entry.case:
+                of, _, parameters = name.partition("/")
+                wanted = parameters_of(parameters)
+                if not any(of == case and wanted <= parameters_of(variant) for case, variant in cases):
+                    problem("case", f"there is no case {name!r}: the entry is never used")
+                scope = (name, entry.versions, ",".join(sorted(entry.configuration)))
+                if scope in taken:
+                    problem("case", f"a second entry for {name!r} with the same versions and configuration")
+                taken.add(scope)
             if entry.requirement and entry.requirement not in requirements:
                 problem("requirement", f"there is no requirement {entry.requirement!r}")
             if entry.expires is not None and entry.expires < today:
                 problem("expires", f"expired on {entry.expires.isoformat()}")
-            scope = (entry.case, entry.versions, ",".join(sorted(entry.configuration)))
-            if scope in taken:
-                problem("case", f"a second entry for {entry.case!r} with the same versions and configuration")
-            taken.add(scope)
             if entry.behaviour is None and not entry.actual:
                 problem("case", "says neither `behaviour` nor `actual`: how does it fail?")
         return found

@@ -91,7 +91,7 @@ def test_what_passes_in_an_older_version_only_is_left_out_there():
 def test_an_entry_that_is_left_without_a_version_goes_and_the_comment_after_it_stays():
     text = FILE.replace('">=4.15"   # since the rewrite', '">=4.17.12"')
     found = changed([result("bind.one"), BOTH[1]], text=text)
-    assert [one.case for one in entries(found.text)] == ["bind.two", "tree.three"]
+    assert [one.title for one in entries(found.text)] == ["bind.two", "tree.three"]
     assert found.done == ["bind.one: taken out, it passes"]
     assert "# bind: read this" in found.text and "\n\n\n" not in found.text
 
@@ -123,8 +123,8 @@ def test_what_fails_otherwise_is_corrected_by_who_says_why():
 def test_what_fails_newly_is_added_for_all_its_variants_or_for_those_that_fail():
     every = changed([failing("bind.four/x=1"), failing("bind.four/x=2")], triage=TRIAGE)
     some = changed([failing("bind.four/x=1"), result("bind.four/x=2")], triage=TRIAGE)
-    assert [(one.case, one.versions) for one in entries(every.text)[3:]] == [("bind.four", "==4.17.12")]
-    assert [one.case for one in entries(some.text)[3:]] == ["bind.four/x=1"]
+    assert [(one.title, one.versions) for one in entries(every.text)[3:]] == [("bind.four", "==4.17.12")]
+    assert [one.title for one in entries(some.text)[3:]] == ["bind.four/x=1"]
     for found, results in ((every, 2), (some, 1)):
         again = [
             failing("bind.four/x=1"),
@@ -161,7 +161,7 @@ def test_the_command(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "bind.one: only for" in said and "not known: bind.four: new" in said
     assert call(*common, "--reason", "why", "--reference", "where") == 0
-    assert [one.case for one in entries(file.read_text())][-1] == "bind.four"
+    assert [one.title for one in entries(file.read_text())][-1] == "bind.four"
     assert call(*common) == 0
     assert call(*common, "--reason", "why") == 4
     other = write(tmp_path / "o.jsonl", run([result("bind.one")], product="ksmbd"))
@@ -173,5 +173,5 @@ def test_a_product_without_a_file_gets_one(tmp_path, capsys):
     records = write(tmp_path / "r.jsonl", run([failing("bind.four")], product="nas"))
     file = tmp_path / "new" / "nas.yaml"
     assert call("expect", "update", records, "--file", str(file), "--reason", "a", "--reference", "b") == 0
-    assert [one.case for one in entries(file.read_text())] == ["bind.four"]
+    assert [one.title for one in entries(file.read_text())] == ["bind.four"]
     assert "added" in capsys.readouterr().out

@@ -159,3 +159,40 @@ expectations:
 def test_the_entry_that_says_most_counts(write, configuration, variant, actual):
     found = load_expectations(write(SCOPED), "samba", "4.17", configuration).find("bind.user", variant)
     assert found.actual == actual
+
+
+SEVERAL = """\
+product: samba
+expectations:
+  - case: [bind.user, bind.guest/dialect=3.0]
+    outcome: blocked
+    actual: ACCESS_DENIED
+    class: bug
+    reason: nothing can be bound
+    reference: source
+  - case: bind.guest/dialect=3.0,key=none
+    outcome: fail
+    actual: SUCCESS
+    class: bug
+    reason: served
+    reference: source
+"""
+
+
+def test_one_entry_may_be_about_several_cases(write):
+    found = load(write(SEVERAL))
+    several, one = found.entries
+    assert found.find("bind.user", "") is several
+    assert found.find("bind.user", "dialect=3.0") is several
+    assert found.find("bind.guest", "dialect=3.0") is several
+    assert found.find("bind.guest", "dialect=3.0,key=none") is one
+    assert found.find("bind.guest", "dialect=3.1.1") is None
+    there = [("bind.user", ""), ("bind.guest", "dialect=3.0,key=none")]
+    assert not found.problems(there, {"SMB2-3.3.5.5-19"}, date(2026, 1, 1))
+    (problem,) = found.problems(
+        there[:1] + [("bind.guest", "dialect=3.1.1,key=none")], set(), date(2026, 1, 1)
+    )[:1]
+    assert (problem.line, problem.text) == (
+        3,
+        "there is no case 'bind.guest/dialect=3.0': the entry is never used",
+    )
