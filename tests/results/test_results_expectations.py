@@ -190,7 +190,7 @@ def test_one_entry_may_be_about_several_cases(write):
     there = [("bind.user", ""), ("bind.guest", "dialect=3.0,key=none")]
     assert not found.problems(there, {"SMB2-3.3.5.5-19"}, date(2026, 1, 1))
     (problem,) = found.problems(
-        there[:1] + [("bind.guest", "dialect=3.1.1,key=none")], set(), date(2026, 1, 1)
+        [*there[:1], ("bind.guest", "dialect=3.1.1,key=none")], set(), date(2026, 1, 1)
     )[:1]
     assert (problem.line, problem.text) == (
         3,
