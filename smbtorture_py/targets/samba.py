@@ -169,8 +169,12 @@ class PrivateSamba:
 
     def _capabilities(self) -> frozenset[Capability]:
         """Return what this configuration of ours has, and a probe cannot see."""
-        everything = SETUP if len(self._model.addresses) > 1 else SETUP - {Capability.SECOND_ADDRESS}
-        return capabilities_of(self._model.settings, everything)
+        settings = self._model.settings
+        lost = set() if len(self._model.addresses) > 1 else {Capability.SECOND_ADDRESS}
+        if settings.encryption == "required":
+            # Who has no key cannot encrypt: smbd lets such users in nowhere then.
+            lost |= {Capability.GUEST, Capability.ANONYMOUS}
+        return capabilities_of(settings, SETUP - lost)
 
     def _write(self, directory: Path, port: int) -> Path:
         """Write smb.conf and the private account files."""
