@@ -34,10 +34,10 @@ def record(server: Server, attempt: Attempt, open_: Open) -> None:
 
 
 def _find(server: Server, attempt: Attempt) -> Open | None:
-    """Look for it among the opens of the file."""
+    """Look for it in GlobalOpenTable (3.3.5.9.13)."""
     if attempt.contexts.app_instance_id is None:
         return None
-    for open_ in server.file_table.opens_at(attempt.storage, attempt.path_name.path, below=False):
+    for open_ in server.global_open_table.values():
         if server.policies.app_instance.matches(attempt, open_):
             return open_
     return None

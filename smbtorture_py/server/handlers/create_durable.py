@@ -66,7 +66,7 @@ def grant(server: Server, attempt: Attempt, open_: Open) -> None:
 def _grant_v1(server: Server, attempt: Attempt, open_: Open) -> None:
     """3.3.5.9.6."""
     policy = server.policies.durable
-    if policy.request_is_considered(attempt) and policy.store_grants_durability(open_):
+    if policy.is_durable(attempt, open_):
         open_.is_durable = True
         open_.durable_owner = policy.owner(attempt.request.require_session())
         open_.durable_open_timeout = policy.timeout()
@@ -82,7 +82,7 @@ def _grant_v2(server: Server, attempt: Attempt, open_: Open) -> None:
     if not policy.request_v2_is_considered(attempt, open_):
         return
     open_.is_persistent = policy.is_persistent(attempt)
-    open_.is_durable = open_.is_persistent or policy.store_grants_durability(open_)
+    open_.is_durable = policy.is_durable_v2(open_)
     open_.durable_owner = policy.owner(request.require_session())
     open_.is_replay_eligible = server.policies.replay.is_eligible(open_)
     if open_.is_durable:

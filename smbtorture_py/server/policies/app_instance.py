@@ -41,18 +41,29 @@ class AppInstancePolicy:
 
     def matches(self, attempt: Attempt, open_: Open) -> bool:
         """Whether an open is that of the same application on another client: same AppInstanceId, path and
-        share, another ClientGuid (3.3.5.9.13).
-
-        A disconnected open has no session to ask: the ClientGuid it was made with counts (erratum 21).
-        """
+        share, another ClientGuid (3.3.5.9.13)."""
         wanted = attempt.contexts.app_instance_id
         if wanted is None or open_.app_instance_id != bytes(wanted.app_instance_id):
             return False
-        if open_.storage is not attempt.storage:
+        if not self.is_same_share(attempt, open_) or not self.is_same_path(attempt, open_):
             return False
+        return self.is_another_client(attempt, open_)
+
+    def is_same_share(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether Open.TreeConnect.Share is TreeConnect.Share (3.3.5.9.13)."""
+        return open_.storage is attempt.storage
+
+    def is_same_path(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether the target path name is Open.PathName (3.3.5.9.13)."""
         here, there = attempt.path_name, open_
-        if [*map(fold, here.path), fold(here.stream)] != [*map(fold, there.path), fold(there.stream.name)]:
-            return False
+        names = [*map(fold, here.path), fold(here.stream)]
+        return names == [*map(fold, there.path), fold(there.stream.name)]
+
+    def is_another_client(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether Open.Session.Connection.ClientGuid is another than that of the connection (3.3.5.9.13).
+
+        A disconnected open has no session to ask: the ClientGuid it was made with counts (erratum 21).
+        """
         guid = open_.client_guid if open_.session is None else open_.session.connection.client_guid
         return guid != attempt.request.connection.client_guid
 

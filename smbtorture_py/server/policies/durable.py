@@ -99,6 +99,14 @@ class DurablePolicy:
         del attempt
         return not open_.file_attributes & FileAttributes.DIRECTORY
 
+    def is_durable(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether DHnQ makes an open durable: it is looked at, and the object store agrees (3.3.5.9.6)."""
+        return self.request_is_considered(attempt) and self.store_grants_durability(open_)
+
+    def is_durable_v2(self, open_: Open) -> bool:
+        """Whether DH2Q makes an open durable: it is persistent, or the object store agrees (3.3.5.9.10)."""
+        return open_.is_persistent or self.store_grants_durability(open_)
+
     def is_persistent(self, attempt: Attempt) -> bool:
         """Whether Open.IsPersistent becomes TRUE: asked for, on a continuously available share, to a client
         that was told of persistent handles (3.3.5.9.10)."""
