@@ -84,10 +84,9 @@ class BreakDelivery:
         if not policy.gives_up_on_transport(now - since):
             return
         waits = any(one.connection is connection and one.is_wanted() for one in self._under_way)
+        self.connection_failed(connection, now)
         if waits and policy.closes_failed_transport():
             connection.disconnect(now)
-        else:
-            self.connection_failed(connection, now)
 
     def connection_failed(self, connection: Connection, now: float) -> None:
         """Send again, on another connection, what this one did not get through to the client."""

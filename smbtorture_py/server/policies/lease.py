@@ -31,6 +31,7 @@ _LEASE_STAT_ACCESS: Final = int(
     | AccessMask.READ_CONTROL
     | AccessMask.SYNCHRONIZE
 )
+_EPOCHS: Final = 0xFFFF
 _V2_SIZE: Final = 52
 _V1_SIZE: Final = 32
 _BROKEN_BY: Final[dict[Operation, LeaseState]] = {
@@ -137,7 +138,7 @@ class LeasePolicy:
 
     def epoch_after_grant(self, lease: Lease, before: LeaseState) -> int:
         """Lease.Epoch after a CREATE: one more where the state has changed (3.3.1.12, 3.3.5.9.11)."""
-        return lease.epoch + (lease.lease_state != before)
+        return (lease.epoch + (lease.lease_state != before)) & _EPOCHS
 
     def response_version(self, requested: int, lease: Lease) -> int:
         """Of which version the context of the response is: that of the request (3.3.5.9.8, 3.3.5.9.11)."""
@@ -223,7 +224,7 @@ class LeasePolicy:
     def new_epoch(self, lease: Lease, *, follows_up: bool) -> int:
         """NewEpoch of a break, and from then on Lease.Epoch: one more; 0 for version 1 (SHOULD, 3.3.4.7)."""
         del follows_up
-        return (lease.epoch + 1) & 0xFFFF if lease.version > 1 else 0
+        return (lease.epoch + 1) & _EPOCHS if lease.version > 1 else 0
 
     def unannounced_break_closes(self, open_: Open, new_state: LeaseState) -> bool:
         """Whether an open is closed whose lease breaks while none of the lease's opens has a connection: one
