@@ -108,6 +108,8 @@ class Refused:
     status: int
     token: bytes = b""
     reason: str = ""
+    is_null_session: bool = False
+    """It was the anonymous user who is not let in."""
 
 
 AcceptorResult: TypeAlias = Continue | Accepted | Refused
@@ -116,9 +118,10 @@ AcceptorResult: TypeAlias = Continue | Accepted | Refused
 class _Refusal(Exception):
     """Ends a step with a status other than that of a defective token."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, *, is_null_session: bool = False) -> None:
         super().__init__(reason)
         self.status = status
+        self.is_null_session = is_null_session
 
 
 class _State(Enum):
@@ -165,12 +168,12 @@ class Acceptor:
         except TokenError as error:
             return self._refuse(SEC_E_INVALID_TOKEN, str(error))
         except _Refusal as refusal:
-            return self._refuse(refusal.status, str(refusal))
+            return self._refuse(refusal.status, str(refusal), is_null_session=refusal.is_null_session)
 
-    def _refuse(self, status: int, reason: str) -> Refused:
+    def _refuse(self, status: int, reason: str, *, is_null_session: bool = False) -> Refused:
         self._state = _State.DONE
         token = NegTokenResp(NegState.REJECT).encode() if self._is_spnego else b""
-        return Refused(status, token, reason)
+        return Refused(status, token, reason, is_null_session)
 
     def _step(self, token: bytes) -> AcceptorResult:
         if self._state is _State.DONE:
@@ -260,7 +263,9 @@ class Acceptor:
         message = AuthenticateMessage.decode(token)
         if not message.user and not message.nt_response and message.lm_response in (b"", b"\0"):
             if not self._accounts.anonymous_allowed:
-                raise _Refusal(Status.LOGON_FAILURE, "anonymous logon is not allowed")
+                raise _Refusal(
+                    Status.LOGON_FAILURE, "anonymous logon is not allowed", is_null_session=True
+                )
             return Identity("", is_anonymous=True), self._exported_key(message, ntlm_keys.ZERO_KEY)
         account = self._accounts.find(message.user, message.domain)
         if account is None:

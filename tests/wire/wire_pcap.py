@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smbtorture_py.wire.framing import FrameReader
+
 _MAGIC_LITTLE = (0xA1B2C3D4, 0xA1B23C4D)
 _ETHERNET, _RAW_IP, _NULL, _LINUX_SLL = 1, 101, 0, 113
 _IPV4, _IPV6, _VLAN = 0x0800, 0x86DD, 0x8100
@@ -108,3 +110,36 @@ def _tcp(link_type: int, packet: bytes) -> tuple[Endpoint, Endpoint, int, int, b
     flags = packet[tcp + 13]
     payload = packet[tcp + (packet[tcp + 12] >> 4) * 4 : end]
     return (addresses[0], source_port), (addresses[1], destination_port), sequence, flags, payload
+
+
+@dataclass
+class _Reading:
+    """One direction of a connection while its frames are cut in the order of their last packets."""
+
+    stream: Stream
+    reader: FrameReader = field(default_factory=FrameReader)
+    taken: int = 0
+
+
+def frames_in_order(path: Path, port: int) -> Iterator[tuple[int, bool, memoryview]]:
+    """Yield every Direct TCP frame to and from a server's port, over all connections, in the order in which
+    they were complete: the number of the connection, whether the client sent it, the frame."""
+    readings: dict[tuple[Endpoint, Endpoint], _Reading] = {}
+    clients: list[Endpoint] = []
+    for link_type, packet in packets(path):
+        segment = _tcp(link_type, packet)
+        if segment is None:
+            continue
+        source, destination, sequence, flags, payload = segment
+        is_request = destination[1] == port
+        if not is_request and source[1] != port:
+            continue
+        client = source if is_request else destination
+        if client not in clients:
+            clients.append(client)
+        reading = readings.setdefault((source, destination), _Reading(Stream(source, destination)))
+        reading.stream.add(sequence, bool(flags & _SYN), payload)
+        new = bytes(reading.stream.data[reading.taken :])
+        reading.taken += len(new)
+        for frame in reading.reader.feed(new):
+            yield clients.index(client), is_request, frame

@@ -145,7 +145,7 @@ def _authenticate(
                 on_encoded=_hash_response(server, exchange),
             )
         case Refused():
-            status = as_status(result.status)
+            status = as_status(server.policies.session.refusal_status(result))
             return _fail(
                 server, request, session, exchange,
                 status if isinstance(status, Status) else Status.LOGON_FAILURE, now,

@@ -45,6 +45,7 @@ from smbtorture_py.server.policies.windows import (
     WindowsBindPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
+    WindowsSessionPolicy,
     WindowsSigningPolicy,
 )
 from smbtorture_py.server.policies.windows_durable import (
@@ -70,6 +71,7 @@ def windows() -> Policies:
     return Policies(
         signing=WindowsSigningPolicy(),
         bind=WindowsBindPolicy(),
+        session=WindowsSessionPolicy(),
         compound=WindowsCompoundPolicy(),
         encryption=WindowsEncryptionPolicy(),
         negotiate=WindowsNegotiatePolicy(),

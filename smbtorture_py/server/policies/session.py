@@ -11,6 +11,7 @@ from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupResponse
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from smbtorture_py.auth.acceptor import Refused
     from smbtorture_py.auth.accounts import Identity
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
@@ -46,6 +47,10 @@ class SessionPolicy:
             session_id = int.from_bytes(server.entropy(self.session_id_size()), "little")
             if session_id not in (_NO_ID, _INVALID_ID) and session_id not in server.global_session_table:
                 return session_id
+
+    def refusal_status(self, refused: Refused) -> int:
+        """What an authentication fails with: what the security package says (3.3.5.5.3)."""
+        return refused.status
 
     def session_id_told(self, session: Session) -> int:
         """SessionId of a response that asks for more tokens: there from the first one on (3.3.5.5.1)."""

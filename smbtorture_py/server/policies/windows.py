@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
+from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.negotiate import Capabilities
@@ -17,6 +18,7 @@ from smbtorture_py.wire.status import Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from smbtorture_py.auth.acceptor import Refused
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
@@ -88,6 +90,14 @@ class WindowsSigningPolicy(SigningPolicy):
         """A session of other connections is not looked at: its requests fail for want of a session."""
         known = request.connection.session_table.get(session.session_id) is session
         return known and super().signature_is_required(request, session)
+
+
+class WindowsSessionPolicy(SessionPolicy):
+    """Sessions as Windows sets them up."""
+
+    def refusal_status(self, refused: Refused) -> int:
+        """A null session that is not allowed gets ACCESS_DENIED, as captured traffic shows."""
+        return Status.ACCESS_DENIED if refused.is_null_session else super().refusal_status(refused)
 
 
 class WindowsCompoundPolicy(CompoundPolicy):

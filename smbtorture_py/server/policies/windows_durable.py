@@ -4,7 +4,7 @@ that pass against it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
 from smbtorture_py.server.policies.durable import DurablePolicy
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from smbtorture_py.server.handlers.create_attempt import Attempt
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
+    from smbtorture_py.server.request import Request
 
+CHOSEN_TIMEOUT: Final = 180_000
+"""Milliseconds that a durable open of version 2 is kept unless its client says."""
 _RWH = LeaseState.READ_CACHING | LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
 
 
@@ -39,6 +42,11 @@ def lease_of_open_status(attempt: Attempt, open_: Open) -> Status:
 
 class WindowsDurablePolicy(DurablePolicy):
     """Durable opens as Windows has them."""
+
+    def timeout_v2(self, request: Request, requested: int) -> int:
+        """Three minutes where the choice is the server's, as captured traffic shows; in 8 and 2012 it was one
+        (<344>)."""
+        return super().timeout_v2(request, requested) if requested else CHOSEN_TIMEOUT
 
     def disconnected_status(self, attempt: Attempt, open_: Open) -> Status:
         """Only an open that caches no handles is not available; any other is broken first (<301>)."""
