@@ -31,7 +31,7 @@ from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.expectation_update import Triage, update
 from smbtorture_py.results.expectations import DeviationClass
 from smbtorture_py.results.gate import judge_run
-from smbtorture_py.results.records import to_json
+from smbtorture_py.results.records import schema_text, to_json
 from smbtorture_py.runs import timestamp
 
 RECORDS_PATH: Final = click.Path(path_type=Path)
@@ -229,6 +229,12 @@ def update_command(
     return int(ExitCode.REGRESSIONS if found.left else ExitCode.FINE)
 
 
+@click.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of a line of a records file."""
+    click.echo(schema_text(), nl=False)
+
+
 RECORD_COMMANDS: Final[tuple[click.Command, ...]] = (
-    gate_command, compare_command, report_command, import_command, expect_group,
+    gate_command, compare_command, report_command, import_command, expect_group, schema_command,
 )  # fmt: skip

@@ -163,10 +163,14 @@ def to_json(record: Record) -> str:
     )
 
 
+def schema_text() -> str:
+    """Return the JSON Schema of a line."""
+    return (files("smbtorture_py.results") / "records.schema.json").read_text(encoding="utf-8")
+
+
 @cache
 def _validator() -> Draft202012Validator:
-    schema = files("smbtorture_py.results") / "records.schema.json"
-    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    return Draft202012Validator(json.loads(schema_text()))
 
 
 def from_json(line: str, where: str = "record") -> Record:

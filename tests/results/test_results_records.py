@@ -1,6 +1,8 @@
 """Records go to JSON lines and come back; what does not fit is refused with line and field."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from smbtorture_py.results.records import (
     RunRecord,
     from_json,
     read,
+    schema_text,
     to_json,
 )
 from smbtorture_py.results.store import RecordWriter
@@ -92,3 +95,23 @@ def test_a_file_must_begin_with_its_run(tmp_path):
     path.write_text(to_json(CASE) + "\n", encoding="utf-8")
     with pytest.raises(RecordError, match="run record"):
         read(path)
+
+
+def test_every_example_of_the_schema_fits_and_reads():
+    schema = json.loads(schema_text())
+    kinds = {"run", "case", "result", "hook", "end"}
+    examples = {kind: schema["$defs"][kind]["examples"] for kind in kinds}
+    assert all(examples.values())
+    for kind, values in examples.items():
+        for value in values:
+            record = from_json(json.dumps(value))
+            assert json.loads(to_json(record)) == value, "an example leaves nothing out"
+            assert value["record"] == kind
+
+
+def test_the_page_about_records_names_every_field():
+    schema = json.loads(schema_text())
+    page = (Path(__file__).resolve().parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
+    for kind in schema["$defs"].values():
+        for field in kind["properties"]:
+            assert f"`{field}`" in page, field
