@@ -14,6 +14,7 @@ from smbtorture_py.client.interface_choice import LinkKind
 from smbtorture_py.conformance.lab import MultichannelSession
 from smbtorture_py.conformance.lab.handle_contexts import RWH, durable_v2, lease
 from smbtorture_py.net.core import Address
+from smbtorture_py.net.endpoint import FaultUnavailable
 from smbtorture_py.wire.create import OplockLevel
 from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.ioctl_payloads.network_interface_info import InterfaceCapability, interface
@@ -21,6 +22,7 @@ from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.negotiate import Dialect
 
 SEED = 11
+MEBIBYTE = 1 << 20
 FASTER, SLOWER = "192.0.2.1", "192.0.2.2"
 """The reference server's addresses: the first one's interface is the better."""
 
@@ -262,9 +264,26 @@ def test_a_lease_break_is_acknowledged_and_remembered(lab: PromptLab) -> None:
     assert file.core.lease_epoch == told.body.new_epoch > 0
 
 
-def test_a_break_that_goes_astray_comes_over_another_channel(lab: PromptLab) -> None:
-    session = lab.multichannel_session(channels=2)
-    file = session.open()
-    session.channels[0].faults.apply(FaultKind.BLACKHOLE)
-    assert lab.another_client().tree().create(file.core.file_name).actual is Status.SUCCESS
-    assert [one.channel for one in session.session.oplock_breaks] == [session.session.channels[1]]
+@pytest.mark.parametrize("target", ["reference", "reference-tcp"])
+@pytest.mark.parametrize("kind", [FaultKind.BLACKHOLE, FaultKind.PLUG])
+def test_a_break_that_goes_astray_comes_over_another_channel(target: str, kind: FaultKind) -> None:
+    """The server notices that the first channel acknowledges nothing (on TCP by SIOCOUTQ), and goes on."""
+    with open_lab(target, seed=SEED) as lab:
+        session = lab.multichannel_session(channels=2)
+        file = session.open()
+        faulty, other = session.session.channels
+        try:
+            faulty.faults.apply(kind)
+        except FaultUnavailable as unavailable:
+            pytest.skip(unavailable.reason)
+        if kind is FaultKind.PLUG:
+            # The window closes once more was sent than the socket takes in.
+            file.write(bytes(MEBIBYTE))
+            lab.wait(lambda: faulty.link.outstanding == 0)
+            filling = [file.read(length=MEBIBYTE, on=faulty, wait=False) for _ in range(4)]
+            assert not any(one.exchange.done for one in filling)
+        start = lab.now
+        rival = lab.another_client().tree().create(file.core.file_name)
+        assert rival.actual is Status.SUCCESS
+        assert lab.now - start < 10
+        assert [one.channel for one in session.session.oplock_breaks] == [other]
