@@ -87,7 +87,9 @@ def test_a_replay_opens_nothing(lab: Lab, caching: Caching) -> None:
     tree = session.tree()
     original = Original(tree, caching, arguments={"share_access": ShareAccess.NONE})
     original.open()
-    again = original.again().open
+    answer = original.again()
+    check(answer, specification=Status.SUCCESS)
+    again = answer.open
     check(again.write(b"x"), specification=Status.SUCCESS)
     check(again.close(), specification=Status.SUCCESS)
     check(tree.create(original.name, share_access=ShareAccess.NONE), specification=Status.SUCCESS)
@@ -717,6 +719,31 @@ def test_a_replay_with_both_versions(lab: Lab, replay: bool) -> None:
     answer = original.send(contexts=[durable(), original.durable], replay=replay)
     check(answer, specification=Status.INVALID_PARAMETER)
     check(file.write(b"x"), requirement="SMB2-3.3.5.9-01", specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case(
+    "replay.create-access",
+    requirements=["SMB2-3.3.5.9-16"],
+    needs=[SMB3, DURABLE_HANDLES],
+    variants={
+        "access": [
+            AccessMask.FILE_READ_DATA,
+            AccessMask.FILE_EXECUTE,
+            AccessMask.FILE_WRITE_DATA,
+            AccessMask.FILE_APPEND_DATA,
+            AccessMask.DELETE,
+        ]
+    },
+)
+def test_a_create_with_one_right(lab: Lab, access: AccessMask) -> None:
+    """An open that may read, execute, write, append to or delete the file, and nothing else, can be
+    replayed.
+    """
+    session = lab.logon()
+    original = Original(session.tree(), arguments={"desired_access": access})
+    file = original.open()
+    check_same(original.again(), file)
     check.alive(session)
 
 

@@ -239,7 +239,7 @@ def test_a_replay_instead_of_a_reconnect(lab: Lab, caching: Caching, fault: Faul
 
 @case(
     "replay.after-previous-session",
-    requirements=["SMB2-3.3.5.9.10-20", "SMB2-3.3.5.5.3-30"],
+    requirements=["SMB2-3.3.5.9.10-20"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": DURABLE},
 )

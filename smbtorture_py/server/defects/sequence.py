@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.channel_sequence import FARTHEST_NEWER, MODULUS, ChannelSequencePolicy
+from smbtorture_py.server.policies.message import MessagePolicy
+from smbtorture_py.server.policies.replay import ReplayPolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.file_requests import file_id_of
 from smbtorture_py.wire.header import Command, HeaderFlags
@@ -23,9 +25,35 @@ if TYPE_CHECKING:
     from smbtorture_py.server.request import Request
     from smbtorture_py.wire.header import Header
 
+
+class Judgement(Protocol):
+    """What takes the place of a method that judges a request."""
+
+    def __call__(
+        self, original: Callable[[Request], bool], policy: ChannelSequencePolicy, /, request: Request
+    ) -> bool:
+        """Judge a request, in place of `original`."""
+        ...
+
+
+class Settlement(Protocol):
+    """What takes the place of the method that says when a request is answered."""
+
+    def __call__(
+        self,
+        original: Callable[[Status | None], bool],
+        policy: ChannelSequencePolicy,
+        /,
+        status: Status | None,
+    ) -> bool:
+        """Judge an answer, in place of `original`."""
+        ...
+
+
 HALF: Final = MODULUS // 2
 _ERROR: Final = 3
 """Severity of an NTSTATUS."""
+_REPLAYED: Final = frozenset({Command.CREATE, Command.WRITE, Command.SET_INFO, Command.IOCTL})
 _WRITING: Final = frozenset(
     {FsctlCode.SRV_COPYCHUNK, FsctlCode.SRV_COPYCHUNK_WRITE, FsctlCode.SET_ZERO_DATA, FsctlCode.SET_SPARSE}
 )
@@ -187,50 +215,102 @@ defect(
 # Which requests are refused, and how.
 
 
-def _unordered(command: Command) -> None:
-    def unordered(original: Callable[[Request], bool], self: ChannelSequencePolicy, request: Request) -> bool:
+def _not_ordered(command: Command) -> Judgement:
+    def not_ordered(
+        original: Callable[[Request], bool], self: ChannelSequencePolicy, request: Request
+    ) -> bool:
         return original(request) and request.command != command
 
-    unordered.__doc__ = f"A {command.name} is executed whatever its number."
-    defect(
-        f"sequence-{_spelt(command)}-not-ordered",
-        replaces=ChannelSequencePolicy.must_be_in_order,
-        breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
-        origin="chimera issue 1123: the number was not verified for every operation that modifies",
-    )(unordered)
+    not_ordered.__doc__ = f"A {command.name} is executed whatever its number."
+    return not_ordered
 
 
-def _ordered(command: Command) -> None:
+def _ordered(command: Command) -> Judgement:
     def ordered(original: Callable[[Request], bool], self: ChannelSequencePolicy, request: Request) -> bool:
         return original(request) or request.command == command
 
     ordered.__doc__ = f"A {command.name} is refused for its number like a WRITE."
-    defect(
-        f"sequence-{_spelt(command)}-ordered",
-        replaces=ChannelSequencePolicy.must_be_in_order,
-        breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-        origin="plausible: every request with a FileId is treated alike",
-    )(ordered)
+    return ordered
 
 
-def _spelt(command: Command) -> str:
-    return command.name.lower().replace("_", "-")
+defect(
+    "sequence-write-not-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
+    origin="chimera issue 1123: the number was not verified for every operation that modifies",
+)(_not_ordered(Command.WRITE))
 
+defect(
+    "sequence-set-info-not-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
+    origin="chimera issue 1123: the number was not verified for every operation that modifies",
+)(_not_ordered(Command.SET_INFO))
 
-for _command in (Command.WRITE, Command.SET_INFO, Command.IOCTL):
-    _unordered(_command)
+defect(
+    "sequence-ioctl-not-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
+    origin="chimera issue 1123: the number was not verified for every operation that modifies",
+)(_not_ordered(Command.IOCTL))
 
-for _command in (
-    Command.READ,
-    Command.FLUSH,
-    Command.LOCK,
-    Command.QUERY_INFO,
-    Command.CLOSE,
-    Command.QUERY_DIRECTORY,
-    Command.CHANGE_NOTIFY,
-    Command.OPLOCK_BREAK,
-):
-    _ordered(_command)
+_ALIKE: Final = "plausible: every request with a FileId is treated alike"
+
+defect(
+    "sequence-read-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.READ))
+
+defect(
+    "sequence-flush-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.FLUSH))
+
+defect(
+    "sequence-lock-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.LOCK))
+
+defect(
+    "sequence-query-info-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.QUERY_INFO))
+
+defect(
+    "sequence-close-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.CLOSE))
+
+defect(
+    "sequence-query-directory-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.QUERY_DIRECTORY))
+
+defect(
+    "sequence-change-notify-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.CHANGE_NOTIFY))
+
+defect(
+    "sequence-oplock-break-ordered",
+    replaces=ChannelSequencePolicy.must_be_in_order,
+    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+    origin=_ALIKE,
+)(_ordered(Command.OPLOCK_BREAK))
 
 
 @defect(
@@ -493,7 +573,7 @@ def _moved_without_file(
 @defect(
     "sequence-replay-without-file-refused",
     replaces=ChannelSequencePolicy.status_without_file,
-    breaks=["SMB2-3.3.5.2.10-02"],
+    breaks=["SMB2-3.3.5.2.10-02", "SMB2-3.3.5.9-15"],
     origin="plausible: the flag is allowed for some commands only, as Samba does it by dialect",
 )
 def _replay_without_file_refused(
@@ -542,6 +622,44 @@ defect(
     breaks=["SMB2-3.3.5.2.10-11"],
     origin="plausible: no outstanding requests are counted",
 ).always(False, "A replay with the present number is executed beside requests of the past.")
+
+
+defect(
+    "sequence-replay-always-held-up",
+    replaces=ChannelSequencePolicy.replay_is_held_up,
+    breaks=["SMB2-3.3.5.2.10-10"],
+    origin="plausible: a replay is expected to bring a newer number",
+).always(True, "A replay with the present number is refused, whatever is outstanding.")
+
+
+@defect(
+    "sequence-replay-of-changes-only",
+    replaces=MessagePolicy.is_malformed,
+    breaks=["SMB2-3.3.5.2.10-16"],
+    origin="plausible: the flag is allowed where it means something, as Samba allows it by dialect",
+)
+def _replay_of_changes_only(
+    original: Callable[[Request], bool], self: MessagePolicy, request: Request
+) -> bool:
+    """A request other than CREATE, WRITE, SET_INFO and IOCTL is malformed if it has the replay flag."""
+    flagged = request.header.has(HeaderFlags.REPLAY_OPERATION)
+    return original(request) or (flagged and request.command not in _REPLAYED)
+
+
+@defect(
+    "sequence-replayed-write-not-executed",
+    replaces=ReplayPolicy.note_use,
+    breaks=["SMB2-3.3.5.2.10-10", "SMB2-3.3.5.2.10-15"],
+    origin="plausible: replays are answered from what was answered before, as some file servers do it",
+)
+def _replayed_write_not_executed(
+    original: Callable[[Open, Request], None], self: ReplayPolicy, open_: Open, request: Request
+) -> None:
+    """A WRITE with the replay flag succeeds and writes nothing."""
+    body = request.body
+    if isinstance(body, WriteRequest) and self.is_replay(request):
+        body.length, body.data = 0, b""
+    original(open_, request)
 
 
 @defect(
@@ -606,39 +724,46 @@ def _interim_is_the_answer(
     return original(status) or status == Status.PENDING
 
 
-def _never_settled(name: str, sentence: str, origin: str, is_lost: Callable[[Status], bool]) -> None:
+def _never_settled(is_lost: Callable[[Status], bool], sentence: str) -> Settlement:
     def never_settled(
         original: Callable[[Status | None], bool], self: ChannelSequencePolicy, status: Status | None
     ) -> bool:
         return original(status) and not (status is not None and is_lost(status))
 
     never_settled.__doc__ = sentence
-    defect(
-        f"sequence-{name}-outstanding-for-ever",
-        replaces=ChannelSequencePolicy.is_settled_by,
-        breaks=["SMB2-3.3.4.1-02", "SMB2-3.3.5.2.10-15"],
-        origin=origin,
-    )(never_settled)
+    return never_settled
 
 
-_never_settled(
-    "cancelled",
-    "A request that was cancelled counts as outstanding for ever.",
-    "plausible: cancelled requests leave by another way",
-    lambda status: status == Status.CANCELLED,
+defect(
+    "sequence-cancelled-outstanding-for-ever",
+    replaces=ChannelSequencePolicy.is_settled_by,
+    breaks=["SMB2-3.3.4.1-02", "SMB2-3.3.5.2.10-15"],
+    origin="plausible: cancelled requests leave by another way",
+)(
+    _never_settled(
+        lambda status: status == Status.CANCELLED,
+        "A request that was cancelled counts as outstanding for ever.",
+    )
 )
-_never_settled(
-    "failed",
-    "A request that failed counts as outstanding for ever.",
-    "plausible: the count is lowered where a success is answered",
-    lambda status: status >> 30 == _ERROR and status not in (Status.CANCELLED, Status.FILE_NOT_AVAILABLE),
+
+defect(
+    "sequence-failed-outstanding-for-ever",
+    replaces=ChannelSequencePolicy.is_settled_by,
+    breaks=["SMB2-3.3.4.1-02", "SMB2-3.3.5.2.10-15"],
+    origin="plausible: the count is lowered where a success is answered",
+)(
+    _never_settled(
+        lambda status: status >> 30 == _ERROR and status != Status.CANCELLED,
+        "A request that failed counts as outstanding for ever.",
+    )
 )
-_never_settled(
-    "answered",
-    "A request counts as outstanding for ever.",
-    "plausible: the count is never lowered",
-    lambda _: True,
-)
+
+defect(
+    "sequence-answered-outstanding-for-ever",
+    replaces=ChannelSequencePolicy.is_settled_by,
+    breaks=["SMB2-3.3.4.1-02", "SMB2-3.3.5.2.10-15"],
+    origin="plausible: the count is never lowered",
+)(_never_settled(lambda _: True, "A request counts as outstanding for ever."))
 
 
 @defect(

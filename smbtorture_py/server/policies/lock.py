@@ -56,23 +56,22 @@ class LockPolicy:
         (3.3.5.14)."""
         return True
 
+    def has_sequences(self, open_: Open, connection: Connection) -> bool:
+        """Whether the sequences of an open count: it outlives its connection, or has several (3.3.5.14)."""
+        return (
+            open_.is_resilient
+            or open_.is_durable
+            or open_.is_persistent
+            or Capabilities.MULTI_CHANNEL in connection.server_capabilities
+        )
+
     def verifies_sequence(self, open_: Open, connection: Connection) -> bool:
         """Whether LockSequenceNumber is compared with that of the last success (SHOULD, 3.3.5.14)."""
-        return (
-            open_.is_resilient or open_.is_durable or open_.is_persistent or self._is_multichannel(connection)
-        )
+        return self.has_sequences(open_, connection)
 
     def records_sequence(self, open_: Open, connection: Connection, status: Status) -> bool:
         """Whether the number of a request is kept: of one that succeeded (3.3.5.14.1, .2)."""
-        if status != Status.SUCCESS:
-            return False
-        return (
-            connection.dialect != Dialect.SMB_2_0_2
-            and (open_.is_resilient or open_.is_durable or open_.is_persistent)
-        ) or Capabilities.MULTI_CHANNEL in connection.server_capabilities
-
-    def _is_multichannel(self, connection: Connection) -> bool:
-        return connection.is_3x and Capabilities.MULTI_CHANNEL in connection.server_capabilities
+        return status == Status.SUCCESS and self.has_sequences(open_, connection)
 
     def unlock_flags_status(self, element: LockElement) -> Status:
         """SUCCESS, or what an element of a series of unlocks fails with (3.3.5.14.1)."""
