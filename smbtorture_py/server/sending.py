@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from smbtorture_py.server.request import Reply, Request
 from smbtorture_py.wire.codec import HEADER_SIZE, Body, Buffer, align
 from smbtorture_py.wire.framing import encode_frame_header
-from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.notification import ServerToClientNotification
 from smbtorture_py.wire.oplock_break import LeaseBreakNotification
 
@@ -161,11 +161,8 @@ def send_unsolicited(
     """Send a message that answers nothing (3.3.4.6, 3.3.4.7)."""
     if not connection.is_open:
         return
-    header = Header(
-        command=_unsolicited_command(body),
-        message_id=MESSAGE_ID_UNSOLICITED,
-        flags=HeaderFlags.SERVER_TO_REDIR,
-        session_id=_unsolicited_session_id(connection, body, session),
+    header = connection.server.policies.message.unsolicited_header(
+        connection, _unsolicited_command(body), _unsolicited_session_id(connection, body, session)
     )
     parts: list[Buffer] = [header.encode(), *body.parts()]
     encryption = connection.server.policies.encryption

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def handle(server: Server, request: Request, body: LeaseBreakAcknowledgment) -> Outcome:
     """Take the state a client acknowledges, and let those go on that wait for it."""
     policy, tables = server.policies.lease, server.lease_tables
-    lease = tables.find(request.connection.client_guid, bytes(body.lease_key))
+    lease = policy.lease_of_acknowledgment(request, bytes(body.lease_key))
     if lease is None:
         return Reply(policy.unknown_lease_status())
     if policy.acknowledgment_ends_replay():

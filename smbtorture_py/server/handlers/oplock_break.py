@@ -30,9 +30,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     body = cast(OplockBreakAcknowledgment, request.body)
     policy, scheduler = server.policies.oplock, server.oplock_scheduler
     # 3.3.5.22.1
-    open_ = request.find_open(body.file_id, now)
+    open_ = policy.open_of_acknowledgment(request, body.file_id, now)
     if open_ is None:
-        return Reply(Status.FILE_CLOSED)
+        return Reply(policy.unknown_open_status())
     server.policies.replay.note_use(open_, request)
     if open_.oplock_state is not OplockState.BREAKING:
         return Reply(policy.not_breaking_status(open_, body.oplock_level))

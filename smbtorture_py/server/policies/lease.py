@@ -255,6 +255,12 @@ class LeasePolicy:
 
     # Acknowledgments.
 
+    def lease_of_acknowledgment(self, request: Request, lease_key: bytes) -> Lease | None:
+        """The lease an acknowledgment is about: looked up by Connection.ClientGuid and key, whichever channel
+        and session it comes on (3.3.5.22.2)."""
+        connection = request.connection
+        return connection.server.lease_tables.find(connection.client_guid, lease_key)
+
     def unknown_lease_status(self) -> Status:
         """What the acknowledgment of a lease that does not exist fails with (3.3.5.22.2)."""
         return Status.OBJECT_NAME_NOT_FOUND

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.limits import MAX_UNNEGOTIATED, NEGOTIATE_DIALECT_NONE
 from smbtorture_py.wire.error import ErrorResponse
-from smbtorture_py.wire.header import Command, Header, HeaderFlags
+from smbtorture_py.wire.header import MESSAGE_ID_UNSOLICITED, Command, Header, HeaderFlags
 from smbtorture_py.wire.message import Malformed
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
@@ -39,6 +39,17 @@ _KNOWN: Final = frozenset(
 
 class MessagePolicy:
     """Which messages end the connection, which fail, and what their responses' headers repeat."""
+
+    def unsolicited_header(self, connection: Connection, command: Command, session_id: int) -> Header:
+        """The header of a message that answers nothing: MessageId of all ones, no tree, no status (3.3.4.6,
+        3.3.4.7)."""
+        del connection
+        return Header(
+            command=command,
+            message_id=MESSAGE_ID_UNSOLICITED,
+            flags=HeaderFlags.SERVER_TO_REDIR,
+            session_id=session_id,
+        )
 
     def maximum_length(self, connection: Connection) -> int:
         """Bytes of the longest message; longer ones end the connection (3.3.5.2).

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.codec import FileId
 
 BREAK_TIMEOUT: Final = 35.0
 """Seconds a client has to acknowledge ([MS-SMB2] 3.3.2.1 and its product note)."""
@@ -120,6 +121,15 @@ class OplockPolicy:
     def break_names_session(self) -> bool:
         """Whether the notification carries Open.Session.SessionId (SHOULD, 3.3.4.6)."""
         return True
+
+    def open_of_acknowledgment(self, request: Request, file_id: FileId, now: float) -> Open | None:
+        """The open an acknowledgment is about: looked up in the session, whichever channel it comes on
+        (3.3.5.22.1)."""
+        return request.find_open(file_id, now)
+
+    def unknown_open_status(self) -> Status:
+        """What an acknowledgment fails with that names no open (3.3.5.22.1)."""
+        return Status.FILE_CLOSED
 
     def not_breaking_status(self, open_: Open, level: int) -> Status:
         """What an acknowledgment fails with where no break is under way (3.3.5.22.1)."""
