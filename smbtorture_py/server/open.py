@@ -291,6 +291,8 @@ def _mark_delete_pending(server: Server, open_: Open, now: float) -> None:
     else:
         open_.file.delete_pending = True
         open_.file.deleted_under = server.break_check.actor_of(open_).parent_lease_key
+        if open_.is_directory:
+            server.change_notifier.is_deleting(open_, now)
 
 
 def _delete_if_last(server: Server, open_: Open, now: float) -> None:

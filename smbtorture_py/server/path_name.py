@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,8 @@ MAX_CODE_UNIT: Final = 0xFFFF
 _FIRST_PRINTABLE: Final = " "
 _ILLEGAL_IN_NAMES: Final = frozenset('"*/:<>?|\\')
 _ILLEGAL_IN_STREAM_NAMES: Final = frozenset("/:\\\0")
-_DOTS: Final = frozenset({".", ".."})
+PARENT: Final = ".."
+_DOTS: Final = frozenset({".", PARENT})
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,11 +50,32 @@ def check_component(name: str) -> None:
         raise StorageError(Status.OBJECT_NAME_INVALID)
 
 
-def parse(name: str, *, status_of_dots: Status = Status.OBJECT_NAME_INVALID) -> PathName:
+def refuse_dots(components: Sequence[str]) -> list[str]:
+    """Take "." and ".." for names, which they cannot be. Raises StorageError(OBJECT_NAME_INVALID)."""
+    del components
+    raise StorageError(Status.OBJECT_NAME_INVALID)
+
+
+def remove_dots(components: Sequence[str], status_outside: Status) -> list[str]:
+    """Remove "." components, and ".." with the one before it. Raises StorageError(status_outside) where that
+    would leave the share."""
+    kept: list[str] = []
+    for component in components:
+        if component == PARENT:
+            if not kept:
+                raise StorageError(status_outside)
+            kept.pop()
+        elif component not in _DOTS:
+            kept.append(component)
+    return kept
+
+
+def parse(name: str, *, resolve_dots: Callable[[Sequence[str]], list[str]] = refuse_dots) -> PathName:
     """Take a name relative to the share apart ([MS-FSCC] 2.1.5.1, 2.1.5.3); no separator in front.
 
-    Raises StorageError: INVALID_PARAMETER for a separator in front, `status_of_dots` for "." and ".."
-    components ([MS-SMB2] 3.3.5.9), OBJECT_NAME_INVALID for everything else that is no name.
+    Raises StorageError: INVALID_PARAMETER for a separator in front, OBJECT_NAME_INVALID for everything else
+    that is no name. `resolve_dots` gets the components where some are "." or "..", and returns others or
+    raises ([MS-SMB2] 3.3.5.9).
     """
     if name.startswith(SEPARATOR):
         raise StorageError(Status.INVALID_PARAMETER)
@@ -66,7 +89,7 @@ def parse(name: str, *, status_of_dots: Status = Status.OBJECT_NAME_INVALID) -> 
         components.pop()
     components[-1], stream, names_data, is_index = _split_stream(components[-1])
     if any(component in _DOTS for component in components):
-        raise StorageError(status_of_dots)
+        components = resolve_dots(components) or [""]
     if len(components) == 1 and components[0] == "":
         # ":stream" names a stream of the root directory.
         return PathName((), stream, names_data, names_directory or is_index)

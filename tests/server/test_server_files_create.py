@@ -285,3 +285,22 @@ def test_streams(peer) -> None:
 def test_read_only_share_takes_nothing_new() -> None:
     peer = FilePeer(file_server(read_only=True))
     peer.open("f", desired_access=AccessMask.FILE_READ_DATA, status=Status.ACCESS_DENIED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "status"),
+    [
+        ("specification", "a\\b\\..", Status.INVALID_PARAMETER),
+        ("windows", "a\\b\\..", Status.SUCCESS),
+        ("windows", "a\\.\\b", Status.SUCCESS),
+        ("windows", "a\\..\\a", Status.INVALID_PARAMETER),
+        ("windows", "..\\a", Status.OBJECT_PATH_SYNTAX_BAD),
+        ("samba", "a\\..\\a", Status.SUCCESS),
+        ("samba", "a\\b\\..\\..\\..", Status.OBJECT_PATH_SYNTAX_BAD),
+    ],
+)
+def test_dots_in_a_path(policy: str, name: str, status: Status) -> None:
+    peer = FilePeer(file_server(policy=policy))
+    for made in ("a", "a\\b"):
+        peer.open(made, create_options=CreateOptions.DIRECTORY_FILE)
+    peer.open(name, status=status)

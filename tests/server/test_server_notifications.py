@@ -13,6 +13,7 @@ from smbtorture_py.wire.change_notify import (
     CompletionFilter,
     NotifyAction,
 )
+from smbtorture_py.wire.close import CloseRequest
 from smbtorture_py.wire.create import AccessMask, CreateOptions
 from smbtorture_py.wire.fscc.change_notification import FileNotifyInformation
 from smbtorture_py.wire.fscc.file_information import FileRenameInformation
@@ -134,3 +135,12 @@ def test_a_rename_modifies_the_file(policy: str, modified: bool) -> None:
     assert len(answers) == modified
     for answer in answers:
         assert changes(answer) == [(NotifyAction.MODIFIED, "two")]
+
+
+def test_delete_on_close_of_a_directory_ends_its_watches() -> None:
+    peer = FilePeer(file_server())
+    directory = peer.open("d", create_options=CreateOptions.DIRECTORY_FILE)
+    watch(peer, directory)
+    doomed = peer.open("d", create_options=CreateOptions.DIRECTORY_FILE | CreateOptions.DELETE_ON_CLOSE)
+    answers = peer.calls(CloseRequest(file_id=doomed.file_id))
+    assert Status.DELETE_PENDING in [answer.header.status for answer in answers]

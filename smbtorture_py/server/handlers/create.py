@@ -58,7 +58,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         status = policy.pipe_impersonation_status(body.impersonation_level)
         return Reply(policy.pipe_status(body.name) if status == Status.SUCCESS else status)
     try:
-        path_name = parse(body.name, status_of_dots=policy.dots_status())
+        path_name = parse(body.name, resolve_dots=policy.resolve_dots)
     except StorageError as error:
         return Reply(error.status)
     # Create Context Validation.

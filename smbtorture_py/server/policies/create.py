@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.access import (
@@ -13,6 +14,7 @@ from smbtorture_py.server.access import (
     WRITE_ACCESS,
     map_generic,
 )
+from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.create import (
     AccessMask,
     CreateDisposition,
@@ -56,6 +58,14 @@ class CreatePolicy:
     def dots_status(self) -> Status:
         """What a name with "." or ".." components fails with (SHOULD, 3.3.5.9)."""
         return Status.INVALID_PARAMETER
+
+    def resolve_dots(self, components: Sequence[str]) -> list[str]:
+        """The components of a path in which some are "." or "..": there is no such path (SHOULD, 3.3.5.9).
+
+        Raises StorageError.
+        """
+        del components
+        raise StorageError(self.dots_status())
 
     def zero_access_status(self) -> Status:
         """SUCCESS, or what DesiredAccess 0 on a disk share fails with (SHOULD, 3.3.5.9)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.path_name import remove_dots
 from smbtorture_py.server.policies.channel_sequence import MODULUS, ChannelSequencePolicy
 from smbtorture_py.server.policies.file_control import FileControlPolicy
 from smbtorture_py.server.policies.information import InformationPolicy
@@ -20,6 +21,8 @@ from smbtorture_py.wire.lock import LockElement, LockFlags
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 class SambaCreatePolicy(WindowsCreatePolicy):
     """Opens as Samba has them: an open is found only through the tree connect it was made on."""
+
+    def resolve_dots(self, components: Sequence[str]) -> list[str]:
+        """They are removed, wherever they stand."""
+        return remove_dots(components, self.dots_status())
 
 
 class SambaChannelSequencePolicy(ChannelSequencePolicy):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smbtorture_py.server.path_name import PARENT, remove_dots
 from smbtorture_py.server.policies.create import CreatePolicy
 from smbtorture_py.server.policies.information import InformationPolicy
 from smbtorture_py.server.policies.lock import LockPolicy
 from smbtorture_py.server.policies.notify import NotifyPolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.read_write import ReadWritePolicy
+from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.create import AccessMask
 from smbtorture_py.wire.status import Status
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 
 class WindowsCreatePolicy(CreatePolicy):
     """Opens as Windows has them."""
+
+    def resolve_dots(self, components: Sequence[str]) -> list[str]:
+        """They are removed (<303>); a path that goes up from its first name at once is refused."""
+        if components[0] != PARENT and components[1:2] == [PARENT]:
+            raise StorageError(Status.INVALID_PARAMETER)
+        return remove_dots(components, self.dots_status())
 
     def dots_status(self) -> Status:
         """A name that climbs out of the share is a syntax error (<303> speaks of names that do not)."""
