@@ -599,6 +599,50 @@ def _duplicate_as_collision(
     return Status.OBJECT_NAME_COLLISION
 
 
+# Persistent opens.
+
+defect(
+    "replay-without-the-second-look-up",
+    replaces=CreateGuidTable.find_persistent,
+    breaks=["SMB2-3.3.5.9-17", "SMB2-3.3.5.9-20"],
+    origin="plausible: opens that can be replayed are looked for, and those alone",
+).always(None, "A persistent open that was used is not looked for.")
+
+defect(
+    "replay-persistent-flag-not-compared",
+    replaces=ReplayPolicy.persistent_flag_status,
+    breaks=["SMB2-3.3.5.9-09"],
+    origin="Windows 8 to Server 2012 R2: MS-SMB2 note 307",
+).always(Status.SUCCESS, "A persistent open is replayed without the persistent flag.")
+
+defect(
+    "replay-persistent-used",
+    replaces=ReplayPolicy.connected_persistent_status,
+    breaks=["SMB2-3.3.5.9-17"],
+    origin="Samba before 4.20 (commit a177f45d1ee): the replay of a used persistent open returned it",
+).always(Status.SUCCESS, "A persistent open that is connected is replayed after it was used.")
+
+defect(
+    "replay-persistent-parameters-not-compared",
+    replaces=ReplayPolicy.parameters_status,
+    breaks=["SMB2-3.3.5.9-19"],
+    origin="Samba 4.24 does not implement the comparison",
+).always(Status.SUCCESS, "A disconnected persistent open is replayed with other access, sharing and options.")
+
+
+@defect(
+    "replay-disconnected-in-another-session",
+    replaces=ReplayPolicy.session_status,
+    breaks=["SMB2-3.3.5.9-20", "SMB2-3.3.5.9.10-05"],
+    origin="MS-SMB2 by its letter: Open.Session of a disconnected open is not the session of the replay",
+)
+def _disconnected_in_another_session(
+    original: Callable[[Attempt, Open], Status], self: ReplayPolicy, attempt: Attempt, open_: Open
+) -> Status:
+    """The replay for an open that waits for its client fails, as its session is gone."""
+    return Status.DUPLICATE_OBJECTID if open_.session is None else original(attempt, open_)
+
+
 # What comes back.
 
 
