@@ -137,6 +137,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except (SelectionError, ConfigurationError) as error:
         raise pytest.UsageError(str(error)) from None
     worker_input: Mapping[str, str] | None = getattr(config, "workerinput", None)
+    _hand_out_one_by_one(config)
     alone: Path | None = config.getoption(ALONE)
     run: _Run
     if alone is not None:
@@ -146,6 +147,14 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         run = _Controller(selection, catalogue, config)
     config.pluginmanager.register(run, RUN)
+
+
+def _hand_out_one_by_one(config: pytest.Config) -> None:
+    """Let xdist give its workers no more than they need: in chunks the slow cases, which come first, would
+    all go to one of them.
+    """
+    if config.getoption("--target") and getattr(config.option, "maxschedchunk", 0) is None:
+        config.option.maxschedchunk = 1
 
 
 def pytest_pycollect_makeitem(

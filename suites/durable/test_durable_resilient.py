@@ -224,6 +224,7 @@ def test_a_resilient_handle_is_gone_after_its_time(lab: Lab) -> None:
     "durable.resilient-kept-for-its-time",
     requirements=["SMB2-3.3.7.1-12"],
     needs=[RESILIENCY],
+    slow=True,
 )
 def test_the_time_of_a_resilient_handle_begins_with_each_loss(lab: Lab) -> None:
     """The timeout of a resilient handle begins anew with each loss, however long the file has been open."""

@@ -112,6 +112,33 @@ def test_only_what_failed(tmp_path):
     assert "--failed-from: nowhere.jsonl" in nothing.stdout + nothing.stderr
 
 
+SLOW = """
+from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.checks import check
+from smbtorture_py.wire.status import Status
+
+@case("own.quick", requirements=["SMB2-3.3.5.4-04"], variants={"number": list(range(40))})
+def test_quick(lab, number):
+    '''It is fine.'''
+    check(lab.open_connection().negotiate(), specification=Status.SUCCESS)
+
+@case("own.slow", requirements=["SMB2-3.3.5.4-04"], variants={"number": list(range(4))}, slow=True)
+def test_slow(lab, number):
+    '''It is fine.'''
+    check(lab.open_connection().negotiate(), specification=Status.SUCCESS)
+"""
+
+
+def test_the_slow_ones_are_shared_out(tmp_path):
+    (tmp_path / "test_own.py").write_text(SLOW)
+    done = run(tmp_path, *PYTEST, "--target", "reference", "-n", "2")
+    assert done.returncode == ExitCode.FINE, done.stdout + done.stderr
+    found = read(tmp_path / "reports/latest/records.jsonl")
+    slow = [one.worker for one in found.results if one.case == "own.slow"]
+    assert sorted(slow) == ["gw0", "gw0", "gw1", "gw1"]
+    assert len(found.results) == 44
+
+
 SELECTIONS = [
     (["--case", "negotiate.highest-dialect"], ExitCode.FINE),
     (["--case", "no.such-case"], ExitCode.NOTHING_SELECTED),
