@@ -286,6 +286,7 @@ class ReferenceControl(Control):
         return ""
 
     def _end(self) -> None:
+        self.server.persistent_opens.let_go()
         for listener in self._listeners:
             listener.close()
         for connection in tuple(self.server.connection_list):

@@ -45,6 +45,8 @@ from smbtorture_py.wire.create_contexts import (
     find,
 )
 from smbtorture_py.wire.filetime import to_filetime
+from smbtorture_py.wire.fscc.file_information import FileRenameInformation
+from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
 from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.ioctl import IoctlRequest
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
@@ -52,6 +54,7 @@ from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyReques
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
 from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.set_info import SetInfoRequest
 from smbtorture_py.wire.status import Status
 
 GUID = bytes(range(1, 17))
@@ -425,3 +428,28 @@ def test_samba_knows_no_instances() -> None:
     FilePeer(server, guid=CLIENT).open("f", contexts=app(), **ALONE)
     other = FilePeer(server, port=50001, guid=ELSEWHERE)
     other.open("f", status=Status.SHARING_VIOLATION, contexts=app(), **ALONE)
+
+
+def test_a_name_given_through_another_open_is_kept(server, peer) -> None:
+    file = peer.open("f", contexts=[persistent()])
+    other = peer.open("f", contexts=[])
+    renamed = FileRenameInformation(file_name="g").encode()
+    body = SetInfoRequest(
+        info_type=InfoType.FILE,
+        file_info_class=FileInformationClass.FILE_RENAME_INFORMATION,
+        file_id=other.file_id,
+        buffer=renamed,
+    )
+    assert peer.call(body).header.status == Status.SUCCESS
+    second = restarted(server)
+    assert only_open(second).path == ("g",)
+    FilePeer(second, guid=CLIENT).open("f", contexts=[again(file.file_id)])
+
+
+def test_a_server_that_is_replaced_changes_no_record(server, peer) -> None:
+    file = peer.open("f", contexts=[persistent()])
+    server.persistent_opens.let_go()
+    second = restarted(server)
+    peer.close(file.file_id)
+    assert only_open(second).durable_file_id == file.file_id.persistent
+    assert len(restarted(second, "third").global_open_table) == 1

@@ -25,23 +25,27 @@ class PersistentOpens:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._state = server.config.persistent_state
         self._kept: dict[int, PersistentOpen] = {}
         """What the state holds, by DurableFileId."""
         self._touched: dict[int, Open] = {}
 
     def touch(self, open_: Open) -> None:
         """Note that something about an open may have changed."""
-        if open_.is_persistent and self._server.config.persistent_state is not None:
+        if open_.is_persistent and self._state is not None:
             self._touched[open_.durable_file_id] = open_
 
     def keep(self, answered: Iterable[Request] = ()) -> None:
         """Bring the state up to date, before these requests are answered."""
-        state = self._server.config.persistent_state
+        state = self._state
         if state is None:
             return
         for request in answered:
             if request.open is not None:
                 self.touch(request.open)
+                # What was done through one open, a new name for one, may be true of all of the file.
+                for other in request.open.file.opens():
+                    self.touch(other)
         touched, self._touched = self._touched, {}
         for open_ in touched.values():
             record = None if open_.is_closed else PersistentOpen.of(open_)
@@ -51,14 +55,18 @@ class PersistentOpens:
 
     def forget(self, open_: Open) -> None:
         """Drop the record of an open that is closed."""
-        state = self._server.config.persistent_state
+        state = self._state
         if state is not None and self._kept.pop(open_.durable_file_id, None) is not None:
             state.remove(open_.durable_file_id)
+
+    def let_go(self) -> None:
+        """Change no record any more: from now on they are another server's."""
+        self._state = None
 
     def restore(self, now: float) -> None:
         """Make opens of the records that an earlier server left; one whose file or share is gone is
         dropped."""
-        state = self._server.config.persistent_state
+        state = self._state
         if state is None:
             return
         for record in state.load():

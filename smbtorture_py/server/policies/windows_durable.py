@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CHOSEN_TIMEOUT: Final = 180_000
 """Milliseconds that a durable open of version 2 is kept unless its client says."""
-_RWH = LeaseState.READ_CACHING | LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
 
 
 def locks_need_write_caching(open_: Open) -> bool:
@@ -49,13 +48,12 @@ class WindowsDurablePolicy(DurablePolicy):
         return super().timeout_v2(request, requested) if requested else CHOSEN_TIMEOUT
 
     def disconnected_status(self, attempt: Attempt, open_: Open) -> Status:
-        """Only an open that caches no handles is not available; any other is broken first (<301>)."""
-        status = super().disconnected_status(attempt, open_)
+        """Only an open that caches no handles is not available; any other is treated like one whose client is
+        there (<301>)."""
         state = LeaseState.NONE if open_.lease is None else open_.lease.lease_state
-        same_client = open_.client_guid == attempt.request.connection.client_guid
-        if not same_client or state == _RWH or open_.oplock_level is OplockLevel.BATCH:
+        if LeaseState.HANDLE_CACHING in state or open_.oplock_level is OplockLevel.BATCH:
             return Status.SUCCESS
-        return Status.SUCCESS if LeaseState.HANDLE_CACHING in state else status
+        return super().disconnected_status(attempt, open_)
 
 
 class WindowsReconnectPolicy(ReconnectPolicy):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.request import Outcome, Reply, Request
+from smbtorture_py.wire.codec import HEADER_SIZE
 from smbtorture_py.wire.ioctl import IoctlRequest, IoctlResponse
 from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyRequest
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.server import Server
+
+_BUFFER: Final = HEADER_SIZE + IoctlResponse.FIXED.size
+"""Where Buffer is, and the offsets of what is not there: both are set, to the same place."""
 
 
 def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> Outcome:
@@ -32,4 +36,7 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     open_.is_resilient = True
     open_.resiliency_timeout = policy.timeout(timeout)
     open_.durable_owner = server.policies.durable.owner(request.require_session())
-    return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=open_.wire_file_id))
+    response = IoctlResponse(
+        ctl_code=body.ctl_code, file_id=open_.wire_file_id, input_offset=_BUFFER, output_offset=_BUFFER
+    )
+    return Reply(Status.SUCCESS, response)
