@@ -260,10 +260,16 @@ def expectation_file(folders: Iterable[Path], product: str) -> Path | None:
 
 
 def unused(expectations: Expectations, results: Sequence[ResultRecord]) -> list[Expectation]:
-    """Return the applying entries that no result made use of, though at least one case of theirs ran."""
+    """Return the applying entries that no result made use of, though at least one case of theirs ran.
+
+    What an entry for this very configuration is chosen over is not unused: it is for the others.
+    """
     left = []
     for entry in expectations.entries:
-        about = [one for one in results if expectations.find(one.case, one.variant) is entry]
-        if not about and any(entry.names(one.case, one.variant) for one in results):
+        chosen = [
+            expectations.find(one.case, one.variant) for one in results if entry.names(one.case, one.variant)
+        ]
+        is_for_others = not entry.configuration and all(one and one.configuration for one in chosen)
+        if chosen and not is_for_others and all(one is not entry for one in chosen):
             left.append(entry)
     return left

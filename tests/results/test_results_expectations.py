@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from smbtorture_py.results.exit_codes import ExitCode
-from smbtorture_py.results.expectations import VersionRange, load_expectations
+from smbtorture_py.results.expectations import VersionRange, load_expectations, unused
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import ResultRecord
@@ -196,3 +196,28 @@ def test_one_entry_may_be_about_several_cases(write):
         3,
         "there is no case 'bind.guest/dialect=3.0': the entry is never used",
     )
+
+
+CONFIGURED = """\
+product: samba
+expectations:
+  - {case: bind.user, outcome: fail, actual: NO_ANSWER, class: bug, reason: r, reference: s}
+  - {case: bind.user, configuration: sealed, outcome: fail, actual: DENIED, class: bug, reason: r, reference: s}
+"""
+
+
+@pytest.mark.parametrize(("configuration", "left"), [("sealed", 0), ("", 0)])
+def test_an_entry_that_another_configuration_needs_is_not_unused(write, configuration, left):
+    found = load_expectations(write(CONFIGURED), "samba", "4.17", configuration)
+    assert len(unused(found, [result()])) == left
+    dead = load_expectations(
+        write(CONFIGURED.replace("user, outcome", "user/dialect=3.0, outcome")), "samba", "4.17", ""
+    )
+    assert not unused(dead, [result()])
+
+
+def test_an_entry_that_others_leave_nothing_is_unused(write):
+    text = TEXT.replace("bind.user/dialect=3.0", "bind.user/dialect=3.1.1")
+    found = load(write(text))
+    assert [one.title for one in unused(found, [result()])] == ["bind.user"]
+    assert not unused(found, [result(), result(variant="dialect=3.0")])
