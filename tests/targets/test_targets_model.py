@@ -155,5 +155,5 @@ def test_the_file_of_the_folder_wins(tmp_path, write):
 
 def test_the_shipped_file_is_fine():
     path = find_targets_file(Path("/"))
-    names = ("reference", "reference-tcp", "samba", "samba-4.13", "samba-4.22", "samba-4.24")
+    names = ("reference", "reference-tcp", "samba", "samba-4.13", "samba-4.22", "samba-4.24", "ksmbd")
     assert [select(name, path).entry for name in names] == list(names)
