@@ -14,7 +14,7 @@ from smbtorture_py.conformance.needs import BY_DIALECT, DURABLE_HANDLES, LEASING
 from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.status import Status
 from suites.clientguid.guids import DIFFERENT, SAME, bound, client, logon, pair
-from suites.durable.handles import LEASED, Client, Kind
+from suites.durable.handles import LEASED, Client, Kind, check_data
 from suites.tree.dialects import SMB_3
 
 DATA: Final = b"over a channel of another ClientGuid"
@@ -113,7 +113,7 @@ def test_files_over_a_channel_of_another_client_guid(lab: Lab) -> None:
     if other is not None:
         which = "SMB2-3.3.5.5-46"
         check(file.write(DATA, on=other), requirement=which, specification=Status.SUCCESS)
-        check.that(file, "data", file.read(on=other).data, requirement=which, specification=DATA)
+        check_data(file, DATA, requirement=which, on=other)
     check.alive(session)
 
 

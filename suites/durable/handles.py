@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Final, Unpack
 
 from smbtorture_py.conformance.answer import CreateAnswer
-from smbtorture_py.conformance.lab import CreateArguments, Lab, LabOpen, LabSession
+from smbtorture_py.conformance.checks import check
+from smbtorture_py.conformance.lab import CreateArguments, Lab, LabOpen, LabSession, Sending
 from smbtorture_py.conformance.lab.handle_contexts import (
     RWH,
     durable,
@@ -65,6 +66,15 @@ KINDS: Final = BATCH + LEASED
 
 SOME: Final = (Kind.V1_BATCH, Kind.V1_LEASE_V1, Kind.V2_BATCH, Kind.V2_LEASE_V2)
 """Where the version of a lease makes no difference."""
+
+
+def check_data(
+    file: LabOpen, data: bytes, *, requirement: str | None = None, **sending: Unpack[Sending]
+) -> None:
+    """The file can be read, and that is what it has."""
+    answer = file.read(**sending)
+    check(answer, requirement=requirement, specification=Status.SUCCESS)
+    check.that(file, "data", answer.data, requirement=requirement, specification=data)
 
 
 @dataclass(slots=True)

@@ -220,22 +220,6 @@ def test_reading_leaves_it_alone(lab: Lab, kind: Kind) -> None:
 
 
 @case(
-    "durable.kept-beside-another-file",
-    requirements=["SMB2-3.3.4.6-02"],
-    needs=[SMB3, DURABLE_HANDLES, LEASING],
-    variants={"kind": SOME},
-)
-def test_another_file_does_not_matter(lab: Lab, kind: Kind) -> None:
-    """What another client does to another file does not end a disconnected handle."""
-    client, other = Client(lab.logon()), Client(lab.another_client())
-    handle = client.handle(kind)
-    client.leave(other)
-    file = other.tree.open(share_access=ShareAccess.NONE, requested_oplock_level=OplockLevel.BATCH)
-    check(file.write(b"elsewhere"), specification=Status.SUCCESS)
-    check_kept(handle, client, "SMB2-3.3.4.6-02")
-
-
-@case(
     "durable.kept-beside-own-lease",
     requirements=["SMB2-3.3.4.6-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],

@@ -34,7 +34,7 @@ from smbtorture_py.wire.create_contexts import (
 from smbtorture_py.wire.lease import LeaseFlags, LeaseState
 from smbtorture_py.wire.status import Status
 from suites.bind.losses import NOTICED, SILENT
-from suites.durable.handles import BATCH, KINDS, LEASED, SOME, Client, Handle, Kind
+from suites.durable.handles import BATCH, KINDS, LEASED, SOME, Client, Handle, Kind, check_data
 from suites.tree.dialects import DIALECTS, SMB_2, SMB_3
 
 DATA: Final = b"written before the connection was lost"
@@ -85,7 +85,7 @@ def test_a_durable_handle_comes_back(lab: Lab, kind: Kind) -> None:
     )
     check.that(file, "oplock level", file.oplock_level, requirement=which, specification=before.oplock_level)
     check.that(file, "lease state", file.lease_state, requirement=which, specification=before.lease_state)
-    check.that(file, "data", file.read().data, requirement=which, specification=DATA)
+    check_data(file, DATA, requirement=which)
     check(file.write(DATA), requirement=which, specification=Status.SUCCESS)
     check.alive(back.session)
 
@@ -215,7 +215,7 @@ def test_a_reconnect_is_about_its_context_alone(lab: Lab, kind: Kind, field: str
         "level": lambda: handle.reconnect(back, requested_oplock_level=level),
     }[field]()
     check(answer, specification=Status.SUCCESS)
-    check.that(answer, "data", answer.open.read().data, specification=DATA)
+    check_data(answer.open, DATA)
     check.alive(back.session)
 
 

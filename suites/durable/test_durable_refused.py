@@ -164,7 +164,7 @@ def test_another_create_guid(lab: Lab, kind: Kind, guid: str) -> None:
 
 @case(
     "durable.wrong-lease-key",
-    requirements=["SMB2-3.3.5.9.7-12", "SMB2-3.3.5.9.12-12"],
+    requirements=["SMB2-3.3.5.9.7-12", "SMB2-3.3.5.9.12-12", "SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "key": ["zero", "other", "last-bit"]},
 )

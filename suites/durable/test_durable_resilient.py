@@ -26,7 +26,7 @@ from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyReques
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 from suites.bind.losses import NOTICED
-from suites.durable.handles import SOME, Client, Kind
+from suites.durable.handles import SOME, Client, Kind, check_data
 from suites.tree.dialects import DIALECTS
 
 SHORT: Final = 1000
@@ -77,7 +77,7 @@ def test_a_resilient_handle_comes_back(lab: Lab, level: OplockLevel) -> None:
     back = client.back()
     reopened = come_back(back, file)
     check(reopened, specification=Status.SUCCESS)
-    check.that(reopened, "data", reopened.open.read().data, specification=DATA)
+    check_data(reopened.open, DATA)
     check.alive(back.session)
 
 

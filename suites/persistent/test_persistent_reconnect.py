@@ -17,7 +17,7 @@ from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
 from suites.bind.losses import NOTICED
-from suites.durable.handles import Handle, Kind
+from suites.durable.handles import Handle, Kind, check_data
 from suites.persistent.handles import BARE, KINDS, NEEDS, another, arrive, on_ca, persistent
 
 DATA: Final = b"written before the connection was lost"
@@ -65,7 +65,7 @@ def test_a_persistent_handle_comes_back(lab: Lab, kind: Kind, state: LeaseState)
     check.that(file, "oplock level", file.oplock_level, requirement=which, specification=level)
     held = before.lease_state
     check.that(file, "lease state", file.lease_state, requirement=which, specification=held)
-    check.that(file, "data", file.read().data, requirement=which, specification=DATA)
+    check_data(file, DATA, requirement=which)
     check.alive(back.session)
 
 
@@ -304,7 +304,7 @@ def test_a_persistent_handle_over_encrypted_messages(lab: Lab, kind: Kind) -> No
     back = client.back()
     answer = handle.reconnect(back, encrypt=True)
     check(answer, specification=Status.SUCCESS)
-    check.that(answer, "data", answer.open.read(encrypt=True).data, specification=DATA)
+    check_data(answer.open, DATA, encrypt=True)
     check.alive(back.session)
 
 
