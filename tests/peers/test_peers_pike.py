@@ -14,8 +14,8 @@ from peer_server import Served
 TIMEOUT = 200
 QUICK = ("negotiate", "session", "multichannel", "encryption", "invalid_session", "tree", "echo")
 FULL = (
-    "acl", "changenotify", "compound", "copychunk", "credit", "invalid_tree", "ioctl", "lock", "oplock",
-    "query", "querydirectory", "queryondiskid", "readwrite", "reparse", "set",
+    "acl", "changenotify", "compound", "copychunk", "credit", "invalid_tree", "ioctl", "lease", "lock",
+    "oplock", "query", "querydirectory", "queryondiskid", "readwrite", "reparse", "set",
 )  # fmt: skip
 SIGNED = ("negotiate", "session", "multichannel", "tree", "echo", "invalid_tree", "compound")
 """Where pike is told to sign: in Python, so that it takes ten times as long."""

@@ -12,10 +12,16 @@ from peer_baseline import SUITES
 from peer_records import PeerRecord, Recorder
 from peer_server import Served
 
-TIMEOUT = 200
+TIMEOUT = 400
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize(
+    "suite",
+    [
+        pytest.param(suite, marks=pytest.mark.full if baseline.is_long else ())
+        for suite, baseline in SUITES.items()
+    ],
+)
 def test_suite_is_at_least_as_good_as_smbd(
     suite: str, need: Callable[[str], None], recorder: Recorder, peer_folder: Path
 ) -> None:

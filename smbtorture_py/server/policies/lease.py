@@ -55,7 +55,7 @@ class LeasePolicy:
 
     def is_served(self, request: Request, level: OplockLevel, context: RequestLease | RequestLeaseV2) -> bool:
         """Whether a lease context counts: the server leases, OplockLevel asks for a lease, and the dialect
-        knows the context (3.3.5.9.8, 3.3.5.9.11; the latter has 2.1 ignore version 2)."""
+        knows the context (3.3.5.9.8, 3.3.5.9.11; erratum 25)."""
         connection = request.connection
         if not connection.server.config.leasing or level is not OplockLevel.LEASE:
             return False
@@ -105,7 +105,8 @@ class LeasePolicy:
     # Granting.
 
     def promotes(self, lease: Lease, requested: LeaseState) -> bool:
-        """Whether the store is asked for more: for a superset, and not while breaking (3.3.5.9.8)."""
+        """Whether the store is asked for more: for a superset, and not while breaking (3.3.5.9.8;
+        erratum 26)."""
         return not lease.breaking and lease.lease_state & requested == lease.lease_state
 
     def acquisition_attempts(self, requested: LeaseState) -> Sequence[LeaseState]:
@@ -137,7 +138,8 @@ class LeasePolicy:
         return 0
 
     def epoch_after_grant(self, lease: Lease, before: LeaseState) -> int:
-        """Lease.Epoch after a CREATE: one more where the state has changed (3.3.1.12, 3.3.5.9.11)."""
+        """Lease.Epoch after a CREATE: one more where the state has changed (3.3.1.12, 3.3.5.9.11;
+        erratum 27)."""
         return (lease.epoch + (lease.lease_state != before)) & _EPOCHS
 
     def response_version(self, requested: int, lease: Lease) -> int:
@@ -230,7 +232,7 @@ class LeasePolicy:
         """Whether an open is closed whose lease breaks while none of the lease's opens has a connection: one
         that is not kept for its client, or a durable one that loses H (3.3.4.7).
 
-        Taken literally that closes persistent opens too, which would break what they promise.
+        Taken literally that closes persistent opens too, which would break what they promise (erratum 24).
         """
         if open_.is_persistent:
             return False

@@ -84,7 +84,7 @@ class OplockPolicy:
         """Whether a break from II to NONE stays open until acknowledged.
 
         3.3.4.6 literally sets every open Breaking; but the object store expects nothing back for this one,
-        and 2.2.24.1 has the client send no acknowledgment, so it is complete when it is sent.
+        and 2.2.24.1 has the client send no acknowledgment, so it is complete when it is sent (erratum 28).
         """
         return False
 
