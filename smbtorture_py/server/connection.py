@@ -166,6 +166,11 @@ class Connection:
             return
         request.chain.resume(request, reply, now)
 
+    def forget_async(self, request: Request) -> None:
+        """Never answer an asynchronous request."""
+        self.async_command_list.pop(request.async_id, None)
+        channel_sequence.settle(request, None)
+
     def send_unsolicited(
         self, body: Body, *, session: Session | None, now: float, tree_connect: TreeConnect | None = None
     ) -> None:

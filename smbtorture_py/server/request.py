@@ -168,7 +168,7 @@ class Request:
 
     def forget(self) -> None:
         """Never answer a request that is pending."""
-        self.connection.async_command_list.pop(self.async_id, None)
+        self.connection.forget_async(self)
 
     def complete(self, reply: Reply, now: float) -> None:
         """Send the final response of a request that is pending; does nothing if it was completed already."""
