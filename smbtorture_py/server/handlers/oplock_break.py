@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """Take an acknowledgment of an oplock break, or of a lease break: StructureSize tells (3.3.5.22)."""
     if isinstance(request.body, LeaseBreakAcknowledgment):
-        # 2.0.2 has no leases: there it is an oplock acknowledgment of the wrong size (3.3.5.22, 3.3.5.2.6).
         if request.connection.dialect == Dialect.SMB_2_0_2:
-            return Reply(Status.INVALID_PARAMETER)
+            return Reply(server.policies.lease.old_dialect_status())
         return lease_break.handle(server, request, request.body)
     body = cast(OplockBreakAcknowledgment, request.body)
     policy, scheduler = server.policies.oplock, server.oplock_scheduler

@@ -263,6 +263,11 @@ class LeasePolicy:
         connection = request.connection
         return connection.server.lease_tables.find(connection.client_guid, lease_key)
 
+    def old_dialect_status(self) -> Status:
+        """What an acknowledgment of a lease break fails with on 2.0.2: it is one of an oplock, of the wrong
+        size (3.3.5.22, 3.3.5.2.6)."""
+        return Status.INVALID_PARAMETER
+
     def unknown_lease_status(self) -> Status:
         """What the acknowledgment of a lease that does not exist fails with (3.3.5.22.2)."""
         return Status.OBJECT_NAME_NOT_FOUND

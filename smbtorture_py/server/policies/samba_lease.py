@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smbtorture_py.server.policies.lease import BREAK_TIMEOUT, LeasePolicy
 from smbtorture_py.server.policies.windows_lease import WindowsLeasePolicy
+from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.lease import Lease
@@ -26,3 +27,7 @@ class SambaLeasePolicy(WindowsLeasePolicy):
         """Persistent opens have no more time than others."""
         del lease
         return BREAK_TIMEOUT
+
+    def old_dialect_status(self) -> Status:
+        """The acknowledgment is told by its size, and no lease is found."""
+        return Status.OBJECT_NAME_NOT_FOUND
