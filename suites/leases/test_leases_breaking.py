@@ -129,14 +129,14 @@ def test_an_open_while_breaking(lab: Lab, version: int) -> None:
 def test_no_promotion_while_breaking(lab: Lab) -> None:
     """A lease that breaks is not promoted, whatever an open with its key asks for."""
     contest = Contest(lab, RH)
-    attempt = contest.contend(create_disposition=CreateDisposition.OVERWRITE)
-    expect_break(contest.holder, requirement="SMB2-3.3.1.4-01", specification=NONE)
+    attempt = contest.contend(share_access=SHARE_NONE)
+    expect_break(contest.holder, requirement="SMB2-3.3.4.7-02", specification=R)
     again = contest.again(RWH)
     check.that(again, "lease state", again.lease_state, specification=RH)
     check.that(again, "flags", flags_of(again.lease), specification=LeaseFlags.BREAK_IN_PROGRESS)
-    contest.acknowledge(NONE)
-    check(attempt.wait(), specification=Status.SUCCESS)
-    check.that(contest.file, "the lease afterwards", contest.again().lease_state, specification=NONE)
+    contest.acknowledge(R)
+    check(attempt.wait(), specification=Status.SHARING_VIOLATION)
+    check.that(contest.file, "the lease afterwards", contest.again().lease_state, specification=R)
     check.alive(contest.holder)
 
 
@@ -253,7 +253,7 @@ def test_the_contender_is_cancelled(lab: Lab) -> None:
 
 @case(
     "leases.contender-lost",
-    requirements=["SMB2-3.3.5.22.2-01"],
+    requirements=["SMB2-3.3.5.22.2-01", "SMB2-3.3.7.1-02"],
     needs=[LEASING, SMB3],
     variants={"fault": [FaultKind.CLOSE, FaultKind.RESET]},
     answers=["smbtorture:lease.timeout-disconnect"],
@@ -271,13 +271,13 @@ def test_the_contender_is_lost(lab: Lab, fault: FaultKind) -> None:
         lambda: lab.another_client().tree().create(contest.name),
         lambda answer: answer.actual is Status.SUCCESS,
     )
-    check(last, requirement="SMB2-3.3.4.17-01", specification=Status.SUCCESS)
+    check(last, requirement="SMB2-3.3.7.1-02", specification=Status.SUCCESS)
     check.alive(contest.holder)
 
 
 @case(
     "leases.contender-of-the-same-client-lost",
-    requirements=["SMB2-3.3.5.22.2-01"],
+    requirements=["SMB2-3.3.4.7-08"],
     needs=[LEASING, SMB3],
     answers=["smbtorture:lease.timeout-disconnect"],
 )

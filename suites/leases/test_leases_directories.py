@@ -253,16 +253,20 @@ def test_a_directory_changes(lab: Lab, change: Callable[[Watched], Answer], held
 def test_a_directory_is_looked_at(lab: Lab, action: str) -> None:
     """Who opens, reads, lists and queries breaks no lease of a directory."""
     watched = Watched(lab)
-    if action in ("list", "open directory"):
-        other = watched.rival_tree.directory(watched.name, desired_access=READ_DATA)
-        if action == "list":
-            other.query_directory().required()
-    else:
-        access = AccessMask.FILE_READ_ATTRIBUTES if action == "stat" else READ_DATA
-        other = watched.rival_tree.open(watched.child(), desired_access=access)
-        if action == "read":
-            other.read()
-    other.close().required()
+    is_directory = action in ("list", "open directory")
+    attempt = watched.rival_tree.create(
+        watched.name if is_directory else watched.child(),
+        desired_access=AccessMask.FILE_READ_ATTRIBUTES if action == "stat" else READ_DATA,
+        create_options=DIRECTORY if is_directory else CreateOptions.NONE,
+        wait=False,
+    )
+    expect_quiet(watched.session)
+    check(attempt.wait(), specification=Status.SUCCESS)
+    if action == "list":
+        check(attempt.open.query_directory(), specification=Status.SUCCESS)
+    elif action == "read":
+        check(attempt.open.read(), specification=(Status.SUCCESS, Status.END_OF_FILE))
+    check(attempt.open.close(), specification=Status.SUCCESS)
     expect_quiet(watched.session)
     check.alive(watched.session)
 

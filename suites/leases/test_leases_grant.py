@@ -55,7 +55,7 @@ def test_a_lease_without_conflict(lab: Lab, state: LeaseState, version: int) -> 
 
 @case(
     "leases.grant-dialects",
-    requirements=["SMB2-3.3.5.9.8-01"],
+    requirements=["SMB2-3.3.5.9.8-01", "SMB2-3.3.4.7-01"],
     needs=[LEASING],
     variants=[
         *({"dialect": dialect, "version": 1} for dialect in V1_ON),
@@ -465,7 +465,10 @@ def test_a_lease_spans_the_sessions_of_a_client(lab: Lab) -> None:
     file = grant(first.tree(), key, RH)
     again = second.tree().open(file.name, contexts=[lease(key, RWH)])
     check.that(again, "lease state", again.lease_state, specification=RWH)
+    file.write(b"first").required()
+    again.write(b"second").required()
     expect_quiet(first)
+    expect_quiet(second)
     check.alive(first)
     check.alive(second)
 
@@ -508,13 +511,18 @@ def test_opens_of_one_key(lab: Lab, version: int) -> None:
     key = lab.guid()
     first = grant(tree, key, RWH, version=version)
     context = asked(key, RWH, version=version)
-    second = tree.open(first.name, contexts=[context])
-    for file in (first, second):
-        file.write(b"mine").required()
-        file.lock().required()
-        file.unlock().required()
-    third = tree.open(first.name, contexts=[context], create_disposition=CreateDisposition.OVERWRITE_IF)
-    check.that(third, "lease state", third.lease_state, specification=RWH)
+    second = tree.create(first.name, contexts=[context], wait=False)
+    expect_quiet(session)
+    check(second.wait(), specification=Status.SUCCESS)
+    for file in (first, second.open):
+        check(file.write(b"mine"), specification=Status.SUCCESS)
+        check(file.lock(), specification=Status.SUCCESS)
+        check(file.unlock(), specification=Status.SUCCESS)
+    overwriting = CreateDisposition.OVERWRITE_IF
+    third = tree.create(first.name, contexts=[context], create_disposition=overwriting, wait=False)
+    expect_quiet(session)
+    check(third.wait(), specification=Status.SUCCESS)
+    check.that(third, "lease state", third.open.lease_state, specification=RWH)
     expect_quiet(session)
     check.alive(session)
 

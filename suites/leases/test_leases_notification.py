@@ -139,7 +139,7 @@ def test_a_break_on_an_encrypted_share(lab: Lab) -> None:
 
 @case(
     "leases.break-leaves-credits",
-    requirements=["SMB2-3.3.4.7-19"],
+    requirements=["SMB2-3.3.4.7-01", "SMB2-3.3.1.4-01"],
     needs=[LEASING, SMB3, MULTI_CHANNEL],
 )
 def test_breaks_take_no_message_ids(lab: Lab) -> None:
@@ -148,7 +148,7 @@ def test_breaks_take_no_message_ids(lab: Lab) -> None:
     other = contest.contend(wait=True).open
     for number in range(10):
         other.write(b"new").required()
-        expect_break(contest.holder, after=number, requirement="SMB2-3.3.1.4-01", specification=NONE)
+        expect_break(contest.holder, after=number, specification=NONE)
         contest.again(R).close().required()
     check.that(contest.holder, "breaks", len(contest.holder.lease_breaks), specification=10)
     check.that(contest.holder, "violations", len(contest.holder.connection.violations), specification=0)

@@ -295,7 +295,10 @@ def test_no_acknowledgment(lab: Lab, held: OplockLevel) -> None:
     check(attempt.wait(within=timeout), specification=Status.SUCCESS)
     check.that(attempt, "seconds that it took", round(lab.now - start), specification=at_least(30))
     check.field(attempt, "oplock_level", requirement="SMB2-3.3.5.9-29", specification=II)
+    check(attempt.open.write(b"new"), specification=Status.SUCCESS)
     check(contest.file.write(b"still"), specification=Status.SUCCESS)
+    lab.settle()
+    check.that(contest.holder, "breaks", len(contest.holder.oplock_breaks), specification=1)
     late = contest.file.acknowledge_oplock(II)
     check(
         late,

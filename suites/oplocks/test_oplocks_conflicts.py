@@ -402,16 +402,18 @@ def test_attributes_are_set_by_another(lab: Lab) -> None:
 
 @case(
     "oplocks.delete-pending",
-    requirements=["SMB2-3.3.4.6-15"],
+    requirements=["SMB2-3.3.4.6-14"],
     variants={"held": ALONE},
     answers=["smbtorture:oplock.doc"],
 )
 def test_a_file_that_is_to_be_deleted(lab: Lab, held: OplockLevel) -> None:
-    """An open of a file that is marked for deletion fails without breaking its oplock."""
+    """What an open of a file that is marked for deletion does to its oplock."""
     contest = Contest(lab, held)
     changes.dispose(contest.file).required()
-    check(contest.contend().wait(), specification=Status.DELETE_PENDING)
-    expect_quiet(contest.holder)
+    answer = contest.contend().wait(within=A_MOMENT)
+    check(answer, windows=Status.DELETE_PENDING)
+    lab.settle()
+    check.that(contest.holder, "breaks", len(contest.holder.oplock_breaks), windows=0, broken=1)
     check.alive(contest.holder)
 
 
@@ -486,7 +488,7 @@ def test_the_contender_is_cancelled(lab: Lab) -> None:
     check.alive(contest.rival)
 
 
-@case("oplocks.contender-lost", requirements=["SMB2-3.3.5.22.1-01"])
+@case("oplocks.contender-lost", requirements=["SMB2-3.3.5.22.1-01", "SMB2-3.3.7.1-02"])
 def test_the_contender_is_lost(lab: Lab) -> None:
     """A contender that is lost while it waits leaves the break to be acknowledged, and no open behind."""
     contest = Contest(lab, BATCH)
@@ -499,7 +501,7 @@ def test_the_contender_is_lost(lab: Lab) -> None:
     last = lab.eventually(
         lambda: lab.another_client().tree().create(contest.name), lambda one: one.actual is Status.SUCCESS
     )
-    check(last, specification=Status.SUCCESS)
+    check(last, requirement="SMB2-3.3.7.1-02", specification=Status.SUCCESS)
     check.alive(contest.holder)
 
 
@@ -527,7 +529,7 @@ def test_a_compound_waits(lab: Lab) -> None:
     check.alive(contest.holder)
 
 
-@case("oplocks.holder-in-a-hurry", requirements=["SMB2-3.3.4.6-15"])
+@case("oplocks.holder-in-a-hurry", requirements=["SMB2-3.3.4.6-15", "SMB2-3.3.4.6-13"])
 def test_the_holder_works_while_it_breaks(lab: Lab) -> None:
     """While its oplock breaks the holder writes back and locks: nothing waits, nothing breaks again."""
     contest = Contest(lab, BATCH)
@@ -536,6 +538,7 @@ def test_the_holder_works_while_it_breaks(lab: Lab) -> None:
     check(contest.file.write(b"cached"), specification=Status.SUCCESS)
     check(contest.file.flush(), specification=Status.SUCCESS)
     expect_quiet(contest.holder, 1)
+    check.that(attempt, "answered", attempt.arrived, requirement="SMB2-3.3.4.6-13", specification=False)
     contest.acknowledge()
     check(attempt.wait(), requirement="SMB2-3.3.4.6-13", specification=Status.SUCCESS)
     found = attempt.open.read(0, 6).data

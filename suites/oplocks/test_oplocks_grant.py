@@ -157,7 +157,7 @@ def test_an_open_for_anything_else(lab: Lab, access: AccessMask) -> None:
 
 @case(
     "oplocks.stat-opener",
-    requirements=["SMB2-3.3.5.9-28"],
+    requirements=["SMB2-3.3.5.9-28", "SMB2-3.3.4.6-13", "SMB2-3.3.4.6-08"],
     answers=["smbtorture:oplock.batch9", "smbtorture:oplock.batch9a"],
 )
 def test_an_open_for_attributes_has_an_oplock(lab: Lab) -> None:
@@ -180,7 +180,7 @@ def test_an_open_for_attributes_has_an_oplock(lab: Lab) -> None:
 
 @case(
     "oplocks.on-streams",
-    requirements=["SMB2-3.3.5.9-28"],
+    requirements=["SMB2-3.3.5.9-28", "SMB2-3.3.4.6-15"],
     needs=[NAMED_STREAMS],
     answers=["smbtorture:oplock.batch26", "smbtorture:oplock.stream1"],
 )

@@ -14,6 +14,8 @@ from smbtorture_py.server.parts.break_delivery import BreakDelivery, Dispatch
 from smbtorture_py.server.parts.lease_tables import LeaseTables
 from smbtorture_py.server.policies.lease import LeasePolicy
 from smbtorture_py.server.policies.message import MessagePolicy
+from smbtorture_py.server.policies.session import SessionPolicy
+from smbtorture_py.server.policies.tree import TreePolicy
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.oplock_break import (
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
+    from smbtorture_py.server.session import Session
+    from smbtorture_py.server.tree_connect import TreeConnect
 
 NEVER: Final = 1_000_000.0
 TOO_SOON: Final = 20.0
@@ -549,20 +553,6 @@ def _lease_acknowledged_on_its_tree_only(
 
 
 @defect(
-    "lease-acknowledged-by-session-client",
-    replaces=LeasePolicy.lease_of_acknowledgment,
-    breaks=["SMB2-3.3.5.22.2-06"],
-    origin="plausible: the ClientGuid is taken from the session's first connection",
-)
-def _lease_acknowledged_by_session_client(
-    original: Callable[[Request, bytes], Lease | None], self: LeasePolicy, request: Request, lease_key: bytes
-) -> Lease | None:
-    """A lease is found on a channel with another ClientGuid, by that of the session."""
-    session = request.require_session()
-    return request.connection.server.lease_tables.find(session.connection.client_guid, lease_key)
-
-
-@defect(
     "lease-acknowledgment-reserved-checked",
     replaces=LeasePolicy.lease_of_acknowledgment,
     breaks=["SMB2-2.2.24.2-01"],
@@ -577,3 +567,46 @@ def _lease_acknowledgment_reserved_checked(
         body.flags or body.reserved or body.lease_duration
     )
     return None if is_odd else original(request, lease_key)
+
+
+@defect(
+    "lease-acknowledged-on-any-tree",
+    replaces=TreePolicy.find_tree,
+    breaks=["SMB2-3.3.5.22.2-09", "SMB2-3.3.5.2.11-03"],
+    origin="plausible: a lease needs no tree connect to be found",
+)
+def _lease_acknowledged_on_any_tree(
+    original: Callable[[Request, Session], TreeConnect | None],
+    self: TreePolicy,
+    request: Request,
+    session: Session,
+) -> TreeConnect | None:
+    """An acknowledgment may name a tree connect that does not exist."""
+    found = original(request, session)
+    if found is None and request.command == Command.OPLOCK_BREAK:
+        return next(iter(session.tree_connect_table.values()), None)
+    return found
+
+
+@defect(
+    "lease-acknowledged-in-any-session",
+    replaces=SessionPolicy.find_session,
+    breaks=["SMB2-3.3.5.22.2-09", "SMB2-3.3.5.2.9-01"],
+    origin="plausible: a lease break has SessionId 0, and so may its acknowledgment",
+)
+def _lease_acknowledged_in_any_session(
+    original: Callable[[Request], Session | None], self: SessionPolicy, request: Request
+) -> Session | None:
+    """An acknowledgment may name a session that does not exist."""
+    found = original(request)
+    if found is None and request.command == Command.OPLOCK_BREAK:
+        return next(iter(request.connection.session_table.values()), None)
+    return found
+
+
+defect(
+    "lease-acknowledgment-on-2-0-2-unknown",
+    replaces=LeasePolicy.old_dialect_status,
+    breaks=["SMB2-3.3.5.22.2-08"],
+    origin="Samba: the acknowledgment is told by its size in every dialect",
+).always(Status.OBJECT_NAME_NOT_FOUND, "On 2.0.2 the acknowledgment of a lease break is taken for one.")

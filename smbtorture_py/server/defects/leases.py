@@ -47,6 +47,23 @@ def _leases_in_every_dialect(
     return level is OplockLevel.LEASE
 
 
+@defect(
+    "leases-in-smb3-only",
+    replaces=LeasePolicy.is_served,
+    breaks=["SMB2-3.3.5.9.8-01"],
+    origin="plausible: leases are written for SMB 3",
+)
+def _leases_in_smb3_only(
+    original: Callable[[Request, OplockLevel, RequestLease | RequestLeaseV2], bool],
+    self: LeasePolicy,
+    request: Request,
+    level: OplockLevel,
+    context: RequestLease | RequestLeaseV2,
+) -> bool:
+    """No lease is granted on a 2.1 connection."""
+    return original(request, level, context) and request.connection.is_3x
+
+
 defect(
     "lease-context-of-any-length",
     replaces=LeasePolicy.size_status,
@@ -598,7 +615,7 @@ _takes(
     "lease-lost-by-conflicts",
     Operation.SHARING_VIOLATION,
     ALL_CACHING,
-    ["SMB2-3.3.4.7-02"],
+    ["SMB2-3.3.4.7-02", "SMB2-3.3.1.4-07"],
     "Samba before 65d860823 (bug 15894): a conflict took the whole lease",
     "An open in conflict takes a whole lease away.",
 )

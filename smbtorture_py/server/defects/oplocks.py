@@ -88,16 +88,33 @@ def _oplock_all_or_nothing(
 
 
 @defect(
-    "oplock-stays-when-closed",
-    replaces=FileTable.remove,
+    "oplock-unasked",
+    replaces=OplockPolicy.requested_level,
     breaks=["SMB2-3.3.5.9-28"],
-    origin="plausible: oplocks are kept by file and not by open",
+    origin="plausible: what costs nothing is granted to everybody",
 )
-def _oplock_stays_when_closed(original: Callable[[Open], None], self: FileTable, open_: Open) -> None:
-    """A file that had an oplock gives none but II to the next open."""
-    original(open_)
-    if open_.oplock_level is not OplockLevel.NONE and not open_.is_directory:
-        open_.stream.opens.append(replace(open_, oplock_level=OplockLevel.II))
+def _oplock_unasked(
+    original: Callable[[Request, OplockLevel], OplockLevel],
+    self: OplockPolicy,
+    request: Request,
+    level: OplockLevel,
+) -> OplockLevel:
+    """An open that asks for no oplock gets level II."""
+    return OplockLevel.II if level is OplockLevel.NONE else original(request, level)
+
+
+@defect(
+    "oplock-of-the-whole-file",
+    replaces=OplockScheduler.exclusive_owner,
+    breaks=["SMB2-3.3.5.9-28", "SMB2-3.3.4.6-15"],
+    origin="derived from smbtorture oplock.batch26 and stream1",
+)
+def _oplock_of_the_whole_file(
+    original: Callable[[OpenStream], Open | None], self: OplockScheduler, stream: OpenStream
+) -> Open | None:
+    """An oplock of a file is one of its streams too."""
+    owners = [original(one) for one in stream.file.streams.values()]
+    return next((owner for owner in owners if owner is not None), None)
 
 
 @defect(
@@ -218,8 +235,7 @@ def _level_ii_only_first_told(
     now: float,
 ) -> None:
     """Of several holders of level II only the first is told."""
-    holders = [one for one in open_.stream.opens if one.oplock_level is OplockLevel.II]
-    if open_.oplock_level is not OplockLevel.II or holders[0] is open_:
+    if open_.oplock_level is not OplockLevel.II or open_.stream.opens[0] is open_:
         original(open_, level, now)
 
 
