@@ -38,15 +38,18 @@ class Probe:
 
 
 def probe(target: Target, world: World | None = None, *, quick: bool = False) -> Probe:
-    """Look at a server, over TCP unless a world is given; `quick` sees only whether it speaks SMB 2.
+    """Look at a server, over TCP unless a world is given; `quick` sees only whether it speaks SMB 2 and
+    answers a user who logs on.
 
-    Raises TargetUnreachable where nobody listens, or whoever listens does not speak SMB 2.
+    Raises TargetUnreachable where nobody listens, or whoever listens does not speak SMB 2, or hangs (`quick`).
     """
     used = RealWorld(0) if world is None else world
     try:
         case = Case("probe.target", _nothing, (), (), None, False, (Variant(),))
         lab = Lab(case=case, variant=Variant(), world=used, target=target, catalogue=Catalogue([]))
         connection = _greet(lab)
+        if quick:
+            _require_a_logon(connection)
         found = Probe() if quick else _look(lab, connection)
         if lab.target.needs_cleaning and lab.created:
             with suppress(CaseStop, Unreachable):
@@ -95,6 +98,13 @@ def _greet(lab: Lab) -> LabConnection:
             what = f"answers NEGOTIATE with {describe(answer.actual)}: not an SMB 2 server?"
         raise TargetUnreachable(f"target {lab.target.name}: {address}: {what}")
     return lab.connections[0]
+
+
+def _require_a_logon(connection: LabConnection) -> None:
+    """Say that a server hangs which negotiates and does not answer SESSION_SETUP any more."""
+    if connection.session_setup().actual is NO_ANSWER:
+        what = "negotiates, and does not answer who logs on"
+        raise TargetUnreachable(f"target {connection.lab.target.name}: {what}")
 
 
 def _log_on(connection: LabConnection, found: Probe) -> None:
