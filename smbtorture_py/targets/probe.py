@@ -41,7 +41,7 @@ def probe(target: Target, world: World | None = None, *, quick: bool = False) ->
     """Look at a server, over TCP unless a world is given; `quick` sees only whether it speaks SMB 2 and
     answers a user who logs on.
 
-    Raises TargetUnreachable where nobody listens, or whoever listens does not speak SMB 2, or hangs (`quick`).
+    Raises TargetUnreachable where nobody listens, or whoever listens speaks no SMB 2, or hangs (`quick`).
     """
     used = RealWorld(0) if world is None else world
     try:
