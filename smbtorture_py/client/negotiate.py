@@ -52,9 +52,6 @@ CAPABILITIES: Final = (
 """What a 3.x client declares besides encryption ([MS-SMB2] 2.2.3)."""
 
 SALT_SIZE: Final = 32
-MIN_MAX_SIZE: Final = 65536
-"""Bytes that MaxTransactSize, MaxReadSize and MaxWriteSize should at least be ([MS-SMB2] 3.2.5.2)."""
-
 SMB1_DIALECTS: Final = ("NT LM 0.12", "SMB 2.002", "SMB 2.???")
 """Dialect strings of a multi-protocol start ([MS-SMB2] 3.2.4.2.2.1)."""
 
@@ -213,10 +210,6 @@ def _store(
     connection.max_write_size = response.max_write_size
     connection.server_guid = response.server_guid
     connection.gss_negotiate_token = bytes(response.security_buffer)
-    for name in ("max_transact_size", "max_read_size", "max_write_size"):
-        size = getattr(response, name)
-        if size < MIN_MAX_SIZE:
-            violate(f"{name} is {size}, less than {MIN_MAX_SIZE}")
     if response.dialect_revision not in offered:
         violate(f"dialect {response.dialect_revision:#06x} was not offered")
     connection.dialect = response.dialect_revision

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from smbtorture_py.server import channel_sequence, verification
 from smbtorture_py.server.dispatch import HANDLERS, Needs, needs_of
-from smbtorture_py.server.handlers import cancel
+from smbtorture_py.server.handlers import cancel, close
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.status import Status
 
 
 def needs_session(request: Request) -> bool:
@@ -52,6 +53,9 @@ def process(request: Request, now: float) -> Outcome | None:
     if refused is not None:
         return refused
     if needs is Needs.TREE:
+        # 3.3.5.10: CLOSE alone locates its open before the tree connection.
+        if policies.tree.close_finds_its_open_first() and close.names_no_open(request):
+            return Reply(Status.FILE_CLOSED)
         # 3.3.5.2.11
         refused = verification.verify_tree_connect(request)
         if refused is not None:

@@ -6,13 +6,18 @@ from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.needs import MULTI_CHANNEL, SMB3
+from smbtorture_py.wire.close import CloseRequest
+from smbtorture_py.wire.codec import FileId
 from smbtorture_py.wire.status import Status
 from suites.signing.commands import COMMANDS, ON_TREE, place
-from suites.tree.dialects import SMB_3
+from suites.tree.dialects import DIALECTS, SMB_3
 
 INVALID_TREE_ID: Final = 0xFFFF_FFFF
 OTHER_BITS: Final = 0x5A5A_5A5A
 """Turn a TreeId into one that was never given out."""
+
+NO_FILE: Final = FileId(0x5A5A_0001, 0x5A5A_0002)
+"""A FileId that was never given out."""
 
 
 @case(
@@ -27,6 +32,26 @@ def test_a_request_of_an_unknown_tree(lab: Lab, command: str, tree_id: str) -> N
     unknown = INVALID_TREE_ID if tree_id == "invalid" else at.tree.core.tree_connect_id ^ OTHER_BITS
     check(COMMANDS[command](at, tree_id=unknown), specification=Status.NETWORK_NAME_DELETED)
     check(COMMANDS[command](at), specification=Status.SUCCESS)
+    check.alive(session)
+
+
+@case("tree.close-of-nothing", requirements=["SMB2-3.3.5.10-05"], variants={"dialect": DIALECTS})
+def test_a_close_without_an_open_or_a_tree(lab: Lab) -> None:
+    """Of a CLOSE whose TreeId and FileId are both unknown, the FileId is what it fails for."""
+    session = lab.logon()
+    file = session.tree().open()
+    unknown = file.tree.core.tree_connect_id ^ OTHER_BITS
+    check(
+        file.tree.send(CloseRequest(file_id=NO_FILE), tree_id=unknown),
+        specification=Status.FILE_CLOSED,
+        samba=Status.NETWORK_NAME_DELETED,
+    )
+    check(
+        file.close(tree_id=unknown),
+        requirement="SMB2-3.3.5.2.11-03",
+        specification=Status.NETWORK_NAME_DELETED,
+    )
+    check(file.close(), requirement="SMB2-3.3.5.2.11-03", specification=Status.SUCCESS)
     check.alive(session)
 
 

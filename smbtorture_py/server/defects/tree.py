@@ -634,3 +634,11 @@ def _error_contexts_counted_in_every_dialect(
     """ErrorContextCount of an ERROR response is 1 before 3.1.1."""
     response = original(connection, reply)
     return response if connection.is_311 else replace(response, error_context_count=1)
+
+
+defect(
+    "close-finds-its-tree-first",
+    replaces=TreePolicy.close_finds_its_open_first,
+    breaks=["SMB2-3.3.5.10-05"],
+    origin="Samba: the TreeId of every command is looked up before its handler is called",
+).always(False, "CLOSE is refused for its TreeId before its FileId is looked at.")

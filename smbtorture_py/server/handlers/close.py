@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from smbtorture_py.server.server import Server
 
 
+def names_no_open(request: Request) -> bool:
+    """Whether this is a CLOSE whose FileId is none of the session's: that is seen before its TreeId is looked
+    at."""
+    body = request.body
+    return isinstance(body, CloseRequest) and request.chain.named_open(request, body.file_id) is None
+
+
 def handle(server: Server, request: Request, now: float) -> Outcome:
     """Close an open, and tell what became of the file where that was asked for."""
     body = cast(CloseRequest, request.body)

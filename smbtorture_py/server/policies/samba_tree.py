@@ -16,6 +16,10 @@ class SambaTreePolicy(TreePolicy):
         """TREE_CONNECT on 3.1.1 that is neither signed nor encrypted is merely refused."""
         return False
 
+    def close_finds_its_open_first(self) -> bool:
+        """The tree connect of every command is looked up before its handler is called."""
+        return False
+
     def split_path(self, path: str) -> tuple[str, str] | None:
         r"""What follows \\host\ is the name of a share, whatever it is; so is a path of another form."""
         if not path.startswith(_UNC):

@@ -36,6 +36,10 @@ class TreePolicy:
         """What a request with an unknown TreeId fails with (3.3.5.2.11)."""
         return Status.NETWORK_NAME_DELETED
 
+    def close_finds_its_open_first(self) -> bool:
+        """Whether CLOSE locates its open before its tree connect, as no other command does (3.3.5.10)."""
+        return True
+
     def is_unprotected(self, request: Request, session: Session) -> bool:
         """Whether this is a TREE_CONNECT on 3.1.1 that is neither signed nor encrypted (3.3.5.7).
 
