@@ -20,8 +20,10 @@ from rich.table import Table
 from smbtorture_py import __version__
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import shipped
-from smbtorture_py.conformance.collection import collect
+from smbtorture_py.conformance.collection import collect, collect_folders
 from smbtorture_py.conformance.needs import Capability
+from smbtorture_py.conformance.outside_checks import outside_checks
+from smbtorture_py.conformance.own_catalogue import beside, catalogue_files, catalogue_with
 from smbtorture_py.conformance.showing import SHOWABLE
 from smbtorture_py.conformance.target import Account
 from smbtorture_py.coverage import (
@@ -69,6 +71,12 @@ DIALECTS: Final = {
 
 
 _SHARE_FLAGS: Final = ("encrypted", "read-only", "continuously-available")
+
+
+_own_suites = click.option(
+    "--suite", "suites", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
+    help="The cases of this folder instead of the shipped ones.",
+)  # fmt: skip
 
 
 class _Group(click.Group):
@@ -216,10 +224,7 @@ def _share(text: str) -> ShareOption:
 
 @main.command("run")
 @click.argument("target")
-@click.option(
-    "--suite", "suites", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
-    help="Run the cases of this folder instead of the shipped ones.",
-)  # fmt: skip
+@_own_suites
 @click.option("-k", "expression", metavar="EXPR", help="Only cases whose names match, as pytest's -k.")
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Only cases of this area.")
 @click.option("--level", "levels", multiple=True, metavar="LEVEL", help="Only cases of this level: MUST, ...")
@@ -303,11 +308,12 @@ def run_command(
 
 
 @main.command("list")
+@_own_suites
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @plainly
-def list_command(as_json: bool) -> None:
-    """List the shipped cases."""
-    cases = _cases()
+def list_command(suites: tuple[Path, ...], as_json: bool) -> None:
+    """List the shipped cases, or those of --suite."""
+    cases = _cases(suites)
     if as_json:
         click.echo(json.dumps([_case_document(case) for case in cases], indent=1))
         return
@@ -491,11 +497,12 @@ def init_command(
 
 @main.command("explain")
 @click.argument("case_id", metavar="CASE")
+@_own_suites
 @plainly
-def explain_command(case_id: str) -> None:
+def explain_command(case_id: str, suites: tuple[Path, ...]) -> None:
     """Say what CASE does, what it rests on, and which defects break what it checks."""
     wanted = case_id.partition("/")[0]
-    case = next((one for one in _cases() if one.id == wanted), None)
+    case = next((one for one in _cases(suites) if one.id == wanted), None)
     if case is None:
         raise click.UsageError(f"there is no case {wanted!r}; `smbtorture-py list` shows all")
     click.echo(f"{case.id}: {case.sentence}")
@@ -506,9 +513,11 @@ def explain_command(case_id: str) -> None:
         click.echo(f"  disturbs others: {case.disturbs}")
     if case.variants[0].id:
         click.echo(f"  variants: {', '.join(variant.id for variant in case.variants)}")
-    catalogue = shipped()
+    catalogue = catalogue_with(catalogue_files(beside(folder.resolve() for folder in suites)))
     for identifier in case.requirements:
-        requirement = catalogue[identifier]
+        requirement = catalogue.find(identifier)
+        if requirement is None:
+            raise click.UsageError(f"{case.id}: requirement {identifier} is not in the catalogue")
         click.echo(f"  {identifier} [{requirement.level}] {requirement.source}")
         click.echo(f"    when  {requirement.condition}")
         click.echo(f"    then  {requirement.outcome}")
@@ -517,6 +526,8 @@ def explain_command(case_id: str) -> None:
     breaking = [one for one in DEFECTS.values() if set(one.breaks) & set(case.requirements)]
     for defect in breaking:
         click.echo(f"  defect {defect.id}: {defect.sentence}")
+    for check in case.answers:
+        click.echo(f"  answers {check}: {outside_checks()[check].sentence}")
 
 
 def _suites_folder() -> Path:
@@ -527,9 +538,9 @@ def _suites_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _cases() -> list[Case]:
+def _cases(folders: tuple[Path, ...] = ()) -> list[Case]:
     try:
-        return collect(SUITES)
+        return collect_folders(folders) if folders else collect(SUITES)
     except ImportError as error:
         raise TargetError(f"the suites cannot be imported: {error}") from None
 

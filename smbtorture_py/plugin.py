@@ -20,7 +20,7 @@ import pytest
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import Catalogue
 from smbtorture_py.conformance.collection import collect
-from smbtorture_py.conformance.own_catalogue import catalogue_files, catalogue_with
+from smbtorture_py.conformance.own_catalogue import beside, catalogue_files, catalogue_with
 from smbtorture_py.net.entropy import fresh_seed
 from smbtorture_py.record_files import leave, read_records
 from smbtorture_py.report.terminal import print_summary
@@ -726,7 +726,7 @@ def _beside(config: pytest.Config) -> list[Path]:
     """Return the folders in which what goes with the suites that were named may be: their own, and two
     above.
     """
-    return [folder for path in _named(config) for folder in (path, *path.parents[:2])]
+    return beside(_named(config))
 
 
 def _own_suites(config: pytest.Config) -> tuple[str, ...]:

@@ -44,6 +44,11 @@ class _File(BaseModel):
     requirements: list[_Entry] = Field(min_length=1)
 
 
+def beside(paths: Iterable[Path]) -> list[Path]:
+    """Return the folders in which what goes with suites may be: their own, and two above."""
+    return [folder for path in paths for folder in (path, *path.parents[:2])]
+
+
 def catalogue_files(folders: Iterable[Path]) -> tuple[Path, ...]:
     """Return the files of these folders that bring requirements along."""
     places = (folder / name for folder in folders for name in FILES)

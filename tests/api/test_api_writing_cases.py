@@ -44,7 +44,7 @@ def test_the_page_word_by_word(tmp_path):
             assert is_code or line in output, f"{line!r} is not in\n{output}"
         for evidence in re.findall(r"^ *evidence +(\S+)$", output, re.MULTILINE):
             assert (tmp_path / evidence / "transcript.txt").is_file(), evidence
-    assert (len(files), commands) == (4, 4)
+    assert (len(files), commands) == (4, 5)
 
 
 def test_mistakes_of_a_catalogue_are_told_at_once(tmp_path):
@@ -87,3 +87,29 @@ def test_a_catalogue_in_json_and_workers(tmp_path):
     output, code = follow("smbtorture-py run reference --case own.case/n=2 --seed 3 --suite own", tmp_path)
     assert code == 1, output
     assert "regression: fail" in output
+
+
+def test_cases_of_a_folder_are_listed_and_explained(tmp_path):
+    suite = tmp_path / "own"
+    (suite / "deeper").mkdir(parents=True)
+    (suite / "deeper" / "__init__.py").write_text("")
+    (suite / "deeper" / "words.py").write_text('SENTENCE = "It is one."\n')
+    (suite / "deeper" / "test_own.py").write_text(
+        "from smbtorture_py.conformance.case import case\n"
+        "from deeper.words import SENTENCE\n"
+        '@case("own.case", requirements=["SMB2-3.3.5.5-11"], answers=["smbtorture:session.bind1"])\n'
+        "def test_it(lab):\n"
+        '    """It is one."""\n'
+    )
+    output, code = follow("smbtorture-py list --suite own --json", tmp_path)
+    assert code == 0, output
+    assert [case["id"] for case in json.loads(output)] == ["own.case"]
+    output, code = follow("smbtorture-py explain own.case --suite own", tmp_path)
+    assert code == 0, output
+    assert "own.case: It is one." in output and "answers smbtorture:session.bind1: " in output
+    output, code = follow("smbtorture-py explain bind.unsigned --suite own", tmp_path)
+    assert (code, "there is no case 'bind.unsigned'" in output) == (4, True)
+    (suite / "test_wrong.py").write_text("import no_such_module\n")
+    output, code = follow("smbtorture-py list --suite own", tmp_path)
+    assert code == 4, output
+    assert "no_such_module" in output and "Traceback" not in output
