@@ -66,9 +66,11 @@ def test_leases_in_each_dialect(lab: Lab, version: int) -> None:
     """From 2.1 on leases of version 1 are granted, in SMB 3 those of version 2; their breaks can be
     acknowledged.
     """
+    plain = lab.another_client().tree().open(contexts=[asked(lab.guid(), RWH, version=version)])
+    check.that(plain, "lease state", plain.lease_state, specification=RWH)
     contest = Contest(lab, RWH, version=version)
     attempt = contest.contend()
-    expect_break(contest.holder, specification=RH)
+    expect_break(contest.holder, requirement="SMB2-3.3.4.7-01", specification=RH)
     check(contest.file.acknowledge_lease(RH), specification=Status.SUCCESS)
     check(attempt.wait(), specification=Status.SUCCESS)
     check.alive(contest.holder)

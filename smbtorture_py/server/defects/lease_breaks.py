@@ -610,3 +610,19 @@ defect(
     breaks=["SMB2-3.3.5.22.2-08"],
     origin="Samba: the acknowledgment is told by its size in every dialect",
 ).always(Status.OBJECT_NAME_NOT_FOUND, "On 2.0.2 the acknowledgment of a lease break is taken for one.")
+
+
+@defect(
+    "lease-break-ends-with-its-contender",
+    replaces=LeasePolicy.lease_of_acknowledgment,
+    breaks=["SMB2-3.3.5.22.2-01"],
+    origin="plausible: the break belongs to the request that waits for it",
+)
+def _lease_break_ends_with_its_contender(
+    original: Callable[[Request, bytes], Lease | None], self: LeasePolicy, request: Request, lease_key: bytes
+) -> Lease | None:
+    """A lease break that nobody waits for any more cannot be acknowledged."""
+    lease = original(request, lease_key)
+    if lease is not None and lease.breaking and not any(one.stream.waiters for one in lease.lease_opens):
+        request.connection.server.lease_tables.settle(lease, lease.lease_state)
+    return lease

@@ -14,12 +14,13 @@ from smbtorture_py.server.parts.break_check import BreakCheck
 from smbtorture_py.server.parts.break_delivery import BreakDelivery, Dispatch
 from smbtorture_py.server.parts.file_table import FileTable
 from smbtorture_py.server.parts.oplock_scheduler import OplockScheduler
+from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.create import CreatePolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.replay import ReplayPolicy
 from smbtorture_py.wire.codec import FileId
 from smbtorture_py.wire.create import AccessMask, OplockLevel
-from smbtorture_py.wire.header import Command
+from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.oplock_break import OplockBreakNotification
 from smbtorture_py.wire.status import Status
 
@@ -641,3 +642,39 @@ def _oplock_acknowledgment_keeps_replay(
     """After an acknowledgment the CREATE of the open can still be replayed."""
     if request.header.command != Command.OPLOCK_BREAK:
         original(open_, request)
+
+
+@defect(
+    "oplock-break-ends-with-its-contender",
+    replaces=OplockPolicy.open_of_acknowledgment,
+    breaks=["SMB2-3.3.5.22.1-01"],
+    origin="plausible: the break belongs to the request that waits for it",
+)
+def _oplock_break_ends_with_its_contender(
+    original: Callable[[Request, FileId, float], Open | None],
+    self: OplockPolicy,
+    request: Request,
+    file_id: FileId,
+    now: float,
+) -> Open | None:
+    """An oplock break that nobody waits for any more cannot be acknowledged."""
+    found = original(request, file_id, now)
+    if found is not None and found.oplock_state is OplockState.BREAKING and not found.stream.waiters:
+        request.connection.server.oplock_scheduler.settle(found, found.oplock_level)
+    return found
+
+
+@defect(
+    "waiting-request-cannot-be-cancelled",
+    replaces=AsyncPolicy.find_target,
+    breaks=["SMB2-3.3.5.16-01"],
+    origin="plausible: a request that waits is in no list that CANCEL looks at",
+)
+def _waiting_request_cannot_be_cancelled(
+    original: Callable[[Connection, Header], Request | None],
+    self: AsyncPolicy,
+    connection: Connection,
+    header: Header,
+) -> Request | None:
+    """A CANCEL finds no request by its AsyncId."""
+    return None if header.has(HeaderFlags.ASYNC_COMMAND) else original(connection, header)
