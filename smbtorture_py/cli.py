@@ -375,7 +375,7 @@ def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
     path = _suites_folder() / PROOFS
     cases, defects = _cases(), list(DEFECTS.values())
     if measure:
-        write_proofs(path, find_proofs(cases, defects))
+        write_proofs(path, find_proofs(cases, defects, os.cpu_count() or 1))
     try:
         coverage = Coverage(shipped(), cases, defects, read_proofs(path))
     except ProofError as error:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.outside_checks import OutsideCheck, OutsideChecks, outside_checks
 from smbtorture_py.detection import detections, is_related, run_hermetically
 from smbtorture_py.results.outcome import Outcome
-from smbtorture_py.server.defects import Defect
+from smbtorture_py.server.defects import DEFECTS, Defect
 
 PROOFS: Final = "proofs.json"
 """Name of the file, in the folder of the suites."""
@@ -142,28 +144,50 @@ class Coverage:
         return [defect for defect in self.defects if defect not in noticed_ones]
 
 
-def find_proofs(cases: Sequence[Case], defects: Iterable[Defect]) -> Iterator[Proof]:
-    """Run every case with every defect that breaks something it cites, and yield what proves something.
+def find_proofs(cases: Sequence[Case], defects: Sequence[Defect], processes: int = 1) -> Iterator[Proof]:
+    """Run every case with every defect that breaks something it cites, and yield what proves something; on
+    several processes where asked to, which import the cases from the shipped suites.
 
-    The first variant that notices the defect will do, unless a requirement that both are about has no proof
-    at all yet: then the other variants are run as well.
+    For each defect and case the first variant that notices it will do, unless a requirement that both are
+    about has no proof by this defect yet: then the other variants are run as well.
     """
-    sound: dict[tuple[str, str], bool] = {}
+    if processes == 1:
+        for defect in defects:
+            yield from proofs_by(defect, cases)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        for found in pool.map(_proofs_by_id, [defect.id for defect in defects]):
+            yield from found
+
+
+def proofs_by(defect: Defect, cases: Iterable[Case]) -> Iterator[Proof]:
+    """Yield what proves something by one defect."""
     proven: set[str] = set()
-    for defect, case in ((defect, case) for defect in defects for case in cases if is_related(case, defect)):
+    for case in cases:
+        if not is_related(case, defect):
+            continue
         common = set(case.requirements) & set(defect.breaks)
         for detection in detections(case, defect):
             if detection.requirement not in case.requirements:
                 continue
-            variant = detection.variant
-            key = (case.id, variant.id)
-            if key not in sound:
-                sound[key] = run_hermetically(case, variant).outcome in SOUND
-            if sound[key]:
-                proven |= {detection.requirement} & common
-                yield Proof(defect.id, case.id, variant.id, detection.requirement, detection.outcome.value)
-            if sound[key] and common <= proven:
+            if run_hermetically(case, detection.variant).outcome not in SOUND:
+                continue
+            proven |= {detection.requirement} & common
+            yield Proof(
+                defect.id, case.id, detection.variant.id, detection.requirement, detection.outcome.value
+            )
+            if common <= proven:
                 break
+
+
+@cache
+def _shipped_cases() -> list[Case]:
+    return collect()
+
+
+def _proofs_by_id(defect: str) -> list[Proof]:
+    """Do the same in another process."""
+    return list(proofs_by(DEFECTS[defect], _shipped_cases()))
 
 
 def document(coverage: Coverage) -> dict[str, object]:

@@ -10,7 +10,7 @@ import suites
 from smbtorture_py.conformance.case import Case
 from smbtorture_py.conformance.catalogue import shipped
 from smbtorture_py.conformance.collection import collect
-from smbtorture_py.coverage import PROOFS, Coverage, read_proofs
+from smbtorture_py.coverage import PROOFS, SOUND, Coverage, Proof, read_proofs
 from smbtorture_py.detection import FAILURES, is_related, judges_a_must, noticed, noticed_by, run_hermetically
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.server.defects import DEFECTS, Defect
@@ -18,12 +18,26 @@ from smbtorture_py.server.defects import DEFECTS, Defect
 CASES = collect()
 COVERAGE = Coverage(shipped(), CASES, list(DEFECTS.values()), read_proofs(Path(suites.__path__[0], PROOFS)))
 BINDING = [case for case in CASES if judges_a_must(case)]
+KNOWN = sorted(COVERAGE.proofs)
+"""Where to look first: what noticed what when coverage was last measured."""
+
+
+def holds(proof: Proof) -> bool:
+    """Tell whether a proof is still one, the case without the defect included."""
+    case = COVERAGE.cases[proof.case]
+    variant = case.variant(proof.variant)
+    result = run_hermetically(case, variant, proof.defect)
+    if (result.outcome, result.requirement) != (proof.outcome, proof.requirement):
+        return False
+    return run_hermetically(case, variant).outcome in SOUND
 
 
 @pytest.mark.parametrize("defect", DEFECTS.values(), ids=list(DEFECTS))
 def test_every_defect_is_noticed_for_what_it_breaks(defect: Defect) -> None:
     related = [case.id for case in CASES if is_related(case, defect)]
     assert related, f"no case cites what {defect.id} breaks: {', '.join(defect.breaks)}"
+    if any(one.defect == defect.id and one.requirement in defect.breaks and holds(one) for one in KNOWN):
+        return
     seen = []
     for detection in noticed_by(defect, CASES):
         if detection.says_what_is_broken:
@@ -36,6 +50,8 @@ def test_every_defect_is_noticed_for_what_it_breaks(defect: Defect) -> None:
 def test_every_case_that_judges_a_must_is_made_to_fail(case: Case) -> None:
     related = [defect for defect in DEFECTS.values() if is_related(case, defect)]
     assert related, f"no defect breaks what {case.id} cites: {', '.join(case.requirements)}"
+    if any(one.case == case.id and one.outcome in FAILURES and holds(one) for one in KNOWN):
+        return
     for defect in related:
         detection = noticed(case, defect)
         if detection is not None and detection.outcome in FAILURES:
