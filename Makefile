@@ -36,13 +36,14 @@ detection: $(VENV)/installed-dev
 
 # Every hermetic case passes; it shows the same in both worlds; a seed brings back every byte.
 hermetic: $(VENV)/installed-dev
-	$(BIN)/python -m pytest suites --target reference -q
+	$(BIN)/python -m pytest suites --target reference -q -n auto
 	$(BIN)/python -m pytest tests/hermetic -q -n auto
 
 peers-slice: $(VENV)/installed-dev peer-tools
 	timeout $(PEERS_SLICE_SECONDS) $(BIN)/python -m pytest tests/peers -q -m "not full"
 
-peers: $(VENV)/installed-dev peer-tools
+peers: $(VENV)/installed-dev
+	@.ci/peer-tools chromium:chromium
 	$(BIN)/python -m pytest tests/peers -q; status=$$?; \
 	$(BIN)/python tests/peers/peer_page.py reports/peers docs/peers.md && exit $$status
 

@@ -17,6 +17,8 @@ from tests.made_records import result, run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.full
+
 PROGRAM = "chromium"
 READABLE = 4.5
 """The contrast that normal text needs ([WCAG] 1.4.3)."""
