@@ -9,8 +9,10 @@ from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.open import OplockState, close_open
 from smbtorture_py.server.parts.break_check import BreakCheck
 from smbtorture_py.server.parts.durable_opens import DurableOpens
+from smbtorture_py.server.parts.lease_tables import LeaseTables
 from smbtorture_py.server.policies.connection_loss import ConnectionLossPolicy
 from smbtorture_py.server.policies.durable import MAXIMUM_TIMEOUT, DurablePolicy
+from smbtorture_py.server.policies.ioctl import IoctlPolicy
 from smbtorture_py.server.policies.lease import LeasePolicy
 from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.resiliency import ResiliencyPolicy
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
     from smbtorture_py.server.handlers.create_attempt import Attempt
     from smbtorture_py.server.handlers.create_contexts import CreateContexts
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.server.request import Request
@@ -590,6 +593,27 @@ defect(
     origin=_LIKELY + "the lease goes, and the open is left for its client",
 ).always(False, "A disconnected open whose lease loses handle caching is not closed.")
 
+
+@defect(
+    "disconnected-leases-unbroken",
+    replaces=LeaseTables.start_break,
+    breaks=["SMB2-3.3.4.7-08"],
+    origin=_LIKELY + "a break is something to send, and there is nobody to send it to",
+)
+def _unbroken(
+    original: Callable[..., None],
+    _self: LeaseTables,
+    lease: Lease,
+    new_state: LeaseState,
+    now: float,
+    *,
+    follows_up: bool = False,
+) -> None:
+    """The lease of a disconnected open does not break, whatever others do to the file."""
+    if any(open_.session is not None for open_ in lease.lease_opens):
+        original(lease, new_state, now, follows_up=follows_up)
+
+
 defect(
     "disconnected-lease-awaited",
     replaces=LeasePolicy.keeps_unannounced_break,
@@ -608,11 +632,11 @@ defect(
 ).always(Status.BUFFER_TOO_SMALL, "Too short a request for resiliency fails with BUFFER_TOO_SMALL.")
 
 defect(
-    "resilient-unknown-file-invalid",
-    replaces=ResiliencyPolicy.unknown_file_status,
+    "ioctl-unknown-file-invalid",
+    replaces=IoctlPolicy.unknown_file_status,
     breaks=["SMB2-3.3.5.15.9-07"],
     origin=_LIKELY + "the status that Win32 has for an unknown handle",
-).always(Status.INVALID_HANDLE, "Resiliency of an unknown file fails with INVALID_HANDLE.")
+).always(Status.INVALID_HANDLE, "IOCTL about a file that is not open fails with INVALID_HANDLE.")
 
 defect(
     "resilient-timeout-unlimited",

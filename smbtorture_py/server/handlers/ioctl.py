@@ -26,7 +26,7 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
         if body.file_id != FILE_ID_ANY:
             return Reply(policies.ioctl.file_id_given_status())
     elif request.find_open(body.file_id, now) is None:
-        return Reply(Status.FILE_CLOSED)
+        return Reply(policies.ioctl.unknown_file_status())
     if request.open is not None:
         policies.replay.note_use(request.open, request)
     status = policies.ioctl.size_status(request.connection, body)

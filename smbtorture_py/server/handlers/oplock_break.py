@@ -38,10 +38,13 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if body.oplock_level == OplockLevel.LEASE:
         scheduler.complete(open_, OplockLevel.NONE, now)
         return Reply(policy.lease_level_status())
-    status = policy.level_status(open_.oplock_level, body.oplock_level)
-    if status != Status.SUCCESS:
-        scheduler.complete(open_, OplockLevel.NONE, now)
-        return Reply(status)
+    for status in (
+        policy.level_status(open_.oplock_level, body.oplock_level),
+        policy.lowered_status(open_, body.oplock_level),
+    ):
+        if status != Status.SUCCESS:
+            scheduler.complete(open_, OplockLevel.NONE, now)
+            return Reply(status)
     level = policy.level_of_acknowledgment(open_, OplockLevel(body.oplock_level))
     reply = Reply(Status.SUCCESS, OplockBreakResponse(oplock_level=level, file_id=open_.wire_file_id))
     # The acknowledgment is answered before what waited for it.

@@ -233,7 +233,10 @@ def _set_size(change: Change, size: int) -> None:
     change.server.break_check.check_parent(open_, change.now)
     if size != content.size:
         content.truncate(size)
-        change.server.change_notifier.modified(open_, CompletionFilter.SIZE, change.now)
+        if open_.stream.name:
+            change.server.change_notifier.written(open_, change.now, grows=True)
+        else:
+            change.server.change_notifier.modified(open_, CompletionFilter.SIZE, change.now)
     open_.note_write(change.now)
 
 

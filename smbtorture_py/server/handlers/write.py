@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from smbtorture_py.server.caching import Operation
 from smbtorture_py.server.request import Outcome, Reply, Request
 from smbtorture_py.server.storage import StorageError
-from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.create import CreateOptions
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.write import WriteFlags, WriteRequest, WriteResponse
@@ -64,6 +63,5 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
             return Reply(error.status)
         open_.current_byte_offset = body.offset + body.length
         open_.is_modified = True
-        changed = CompletionFilter.LAST_WRITE | (CompletionFilter.SIZE if grows else CompletionFilter.NONE)
-        server.change_notifier.modified(open_, changed, now)
+        server.change_notifier.written(open_, now, grows=grows)
     return Reply(Status.SUCCESS, WriteResponse(count=body.length))

@@ -42,6 +42,10 @@ class IoctlPolicy:
         """What a request without SMB2_0_IOCTL_IS_FSCTL fails with (3.3.5.15)."""
         return Status.NOT_SUPPORTED
 
+    def unknown_file_status(self) -> Status:
+        """What a request about a file fails with that is not open (3.3.5.15)."""
+        return Status.FILE_CLOSED
+
     def file_id_given_status(self) -> Status:
         """What a code that wants no file fails with where a FileId is given (3.3.5.15)."""
         return Status.INVALID_PARAMETER

@@ -20,10 +20,6 @@ DEFAULT_TIMEOUT: Final = 120_000
 class ResiliencyPolicy:
     """The choices around FSCTL_LMR_REQUEST_RESILIENCY."""
 
-    def unknown_file_status(self) -> Status:
-        """What a request with a FileId fails with that nobody has (3.3.5.15)."""
-        return Status.FILE_CLOSED
-
     def dialect_status(self, connection: Connection) -> Status:
         """SUCCESS, or what a request on 2.0.2 fails with (MAY)."""
         is_202 = connection.dialect == Dialect.SMB_2_0_2

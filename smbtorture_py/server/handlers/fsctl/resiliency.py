@@ -22,7 +22,7 @@ def handle(server: Server, request: Request, body: IoctlRequest, now: float) -> 
     del now
     policy, open_ = server.policies.resiliency, request.open
     if open_ is None:
-        return Reply(policy.unknown_file_status())
+        return Reply(Status.FILE_CLOSED)
     for status in (policy.dialect_status(request.connection), policy.unsupported_status()):
         if status != Status.SUCCESS:
             return Reply(status)
