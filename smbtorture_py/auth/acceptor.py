@@ -263,9 +263,7 @@ class Acceptor:
         message = AuthenticateMessage.decode(token)
         if not message.user and not message.nt_response and message.lm_response in (b"", b"\0"):
             if not self._accounts.anonymous_allowed:
-                raise _Refusal(
-                    Status.LOGON_FAILURE, "anonymous logon is not allowed", is_null_session=True
-                )
+                raise _Refusal(Status.LOGON_FAILURE, "anonymous logon is not allowed", is_null_session=True)
             return Identity("", is_anonymous=True), self._exported_key(message, ntlm_keys.ZERO_KEY)
         account = self._accounts.find(message.user, message.domain)
         if account is None:
