@@ -25,10 +25,10 @@ MEBIBYTE: Final = 1024 * 1024
 HEAD: Final = f"""# Peers
 
 Programs of other people judge the reference server from outside: it is started as its users start it
-(`smbtorture-py serve`), **always under the policy `{POLICY}`**, on TCP over loopback. `make peers` runs
-everything, keeps the records and the peers' own output in `reports/peers/`, and writes this page; `make test`
-runs a slice. The tests are in `tests/peers/`. What is known not to pass is in `tests/peers/triage.yaml`: a
-test fails where something is missing there, or is no longer true.
+(`smbtorture-py serve`), **under the policy `{POLICY}`** unless a section says otherwise, on TCP over
+loopback. `make peers` runs everything, keeps the records and the peers' own output in `reports/peers/`, and
+writes this page; `make test` runs a slice. The tests are in `tests/peers/`. What is known not to pass is in
+`tests/peers/triage.yaml`: a test fails where something is missing there, or is no longer true.
 
 The policy is `{POLICY}` because the strictest judge, smbtorture, is Samba's own: its test session-id, for
 one, keeps 32 bits of a SessionId, which is all that Samba uses. `serve --smbtorture-controls` lets smbtorture
@@ -42,7 +42,9 @@ names the largest file that came back as it went, and what the share was stored 
 """
 PIKE: Final = """## pike
 
-The modules on leases, durable and persistent handles are left out: the server has none of them yet.
+Its share is continuously available. Three modules are about what Samba does not have, resilient handles,
+persistent ones of every kind and application instances: `durable` runs under the policy `windows`,
+`persistent` and `appinstanceid` run under `specification`.
 """
 SMBTORTURE: Final = """## smbtorture
 

@@ -19,6 +19,10 @@ HOSTS: Final = ("127.0.0.1", "127.0.0.2")
 POLICY: Final = "samba"
 """The one policy under which every peer runs: the strictest judge, smbtorture, is Samba's own."""
 
+POLICIES: Final = {"durable": "windows", "persistent": "specification", "appinstanceid": "specification"}
+"""Modules of pike that are about what Samba does not have: resilient handles, persistent ones of every kind,
+application instances."""
+
 USER: Final = "smbt"
 SECOND_USER: Final = "smbt2"
 SHARE: Final = "share"

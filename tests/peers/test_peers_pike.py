@@ -9,14 +9,17 @@ import peer_pike
 import peer_triage
 import pytest
 from peer_records import PeerRecord, Recorder
-from peer_server import Served
+from peer_server import POLICIES, POLICY, Served
 
 TIMEOUT = 200
 QUICK = ("negotiate", "session", "multichannel", "encryption", "invalid_session", "tree", "echo")
 FULL = (
     "acl", "changenotify", "compound", "copychunk", "credit", "invalid_tree", "ioctl", "lease", "lock",
-    "oplock", "query", "querydirectory", "queryondiskid", "readwrite", "reparse", "set",
+    "oplock", "query", "querydirectory", "queryondiskid", "readwrite", "reparse", "set", "durable",
+    "persistent", "appinstanceid",
 )  # fmt: skip
+AVAILABLE = "memory,continuously-available"
+"""What pike asks of the share before it tries persistent handles."""
 SIGNED = ("negotiate", "session", "multichannel", "tree", "echo", "invalid_tree", "compound")
 """Where pike is told to sign: in Python, so that it takes ten times as long."""
 
@@ -26,7 +29,8 @@ def test_module_passes_but_for_what_is_known(
     module: str, need: Callable[[str], None], recorder: Recorder, peer_folder: Path
 ) -> None:
     need("pike")
-    with Served(peer_folder) as served:
+    policy = POLICIES.get(module, POLICY)
+    with Served(peer_folder, storage=AVAILABLE, policy=policy) as served:
         run = peer_pike.run(served, module, peer_folder, TIMEOUT, signed=module in SIGNED)
     recorder.keep(f"pike.{module}.txt", run.text)
     for result in run.results:
