@@ -152,6 +152,8 @@ class Open:
 
     break_level: OplockLevel = OplockLevel.NONE
     """The level a break under way asks for."""
+    is_break_lowered: bool = False
+    """Meanwhile an operation leaves less of the oplock than its client was told."""
     delete_on_close: bool = False
     current_byte_offset: int = 0
     mode: int = 0

@@ -443,3 +443,44 @@ def test_server_side_copy(peer) -> None:
     assert (status, limits.chunks_written) == (Status.INVALID_PARAMETER, 256)
     assert copy((0, 0, 4), (5, 0, 9))[0] == Status.INVALID_VIEW_SIZE
     assert copy((0, 0, 1), key=bytes(24))[0] == Status.OBJECT_NAME_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [("specification", Status.SUCCESS), ("windows", Status.REQUEST_NOT_ACCEPTED), ("samba", Status.SUCCESS)],
+)
+def test_an_acknowledgment_of_more_than_is_left(policy: str, status: Status) -> None:
+    holder = FilePeer(file_server(policy=policy), port=50001)
+    first, second = (FilePeer(holder.server, port=port) for port in (50002, 50003))
+    held = holder.open("f", requested_oplock_level=OplockLevel.BATCH)
+    assert first.call(create_request("f")).header.status == Status.PENDING
+    assert broken(holder).oplock_level == OplockLevel.II
+    request = create_request("f", create_disposition=CreateDisposition.OVERWRITE)
+    assert second.call(request).header.status == Status.PENDING
+    assert holder.take() == [], "one break at a time"
+    answers = acknowledge(holder, held, OplockLevel.II)
+    assert answers[0].header.status == status
+    if status == Status.SUCCESS:
+        assert answers[1].body.oplock_level == OplockLevel.NONE, "level II does not outlive the overwriting"
+    for peer in (first, second):
+        assert [answer.header.status for answer in peer.take()] == [Status.SUCCESS]
+
+
+def test_changes_of_streams_are_told_apart() -> None:
+    watcher = FilePeer(file_server(), port=50001)
+    other = FilePeer(watcher.server, port=50002)
+    watcher.open("d", create_options=CreateOptions.DIRECTORY_FILE)
+    stream = other.open("d\\f:s")
+    for offset, completion_filter, seen in (
+        (0, CompletionFilter.STREAM_WRITE, True),
+        (10, CompletionFilter.LAST_WRITE, False),
+        (20, CompletionFilter.STREAM_SIZE, True),
+    ):
+        directory = watcher.open("d")
+        request = ChangeNotifyRequest(
+            file_id=directory.file_id, output_buffer_length=1000, completion_filter=completion_filter
+        )
+        watcher.call(request)
+        other.write(stream.file_id, b"x" * 10, offset=offset)
+        assert bool(watcher.take()) is seen
+        watcher.calls(CloseRequest(file_id=directory.file_id))

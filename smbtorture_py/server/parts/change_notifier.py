@@ -125,6 +125,16 @@ class ChangeNotifier:
         """Something that these bits of a filter stand for has changed about a file."""
         self.report(open_.storage, completion_filter, [(NotifyAction.MODIFIED, open_.path)], now)
 
+    def written(self, open_: Open, now: float, *, grows: bool) -> None:
+        """Data has been written to a file or a stream of it."""
+        if open_.stream.name:
+            changed = CompletionFilter.STREAM_WRITE
+            changed |= CompletionFilter.STREAM_SIZE if grows else CompletionFilter.NONE
+            self._report_stream(open_, NotifyAction.MODIFIED_STREAM, changed, now)
+            return
+        changed = CompletionFilter.LAST_WRITE | (CompletionFilter.SIZE if grows else CompletionFilter.NONE)
+        self.modified(open_, changed, now)
+
     def stream_added(self, open_: Open, now: float) -> None:
         """A named stream has come into being."""
         self._report_stream(open_, NotifyAction.ADDED_STREAM, CompletionFilter.STREAM_NAME, now)

@@ -55,6 +55,8 @@ class OplockScheduler:
 
     def start_break(self, open_: Open, level: OplockLevel, now: float) -> None:
         """Break an oplock down to `level` (3.3.4.6); a break that is under way is not announced again."""
+        if open_.oplock_state is OplockState.BREAKING and level < open_.break_level:
+            open_.is_break_lowered = True
         if open_.oplock_state is not OplockState.HELD:
             return
         is_level_ii = open_.oplock_level is OplockLevel.II
@@ -78,6 +80,7 @@ class OplockScheduler:
         open_.oplock_level = level
         open_.oplock_state = OplockState.NONE if level is OplockLevel.NONE else OplockState.HELD
         open_.oplock_timeout = None
+        open_.is_break_lowered = False
         self._breaking = [other for other in self._breaking if other is not open_]
 
     def next_deadline(self) -> float | None:

@@ -149,6 +149,12 @@ class OplockPolicy:
         }
         return Status.SUCCESS if level in allowed.get(held, ()) else Status.INVALID_OPLOCK_PROTOCOL
 
+    def lowered_status(self, open_: Open, level: int) -> Status:
+        """SUCCESS, or what a level fails with that the break asked for, but is more than an operation which
+        came meanwhile leaves: that breaks it anew ([MS-FSA] 2.1.5.19)."""
+        del open_, level
+        return Status.SUCCESS
+
     def level_of_acknowledgment(self, open_: Open, level: OplockLevel) -> OplockLevel:
         """The level the break ends with: EXCLUSIVE counts as NONE; never above what the break asked for
         (3.3.5.22.1)."""

@@ -13,7 +13,7 @@ from smbtorture_py.server.policies.oplock import OplockPolicy
 from smbtorture_py.server.policies.read_write import ReadWritePolicy
 from smbtorture_py.server.storage import StorageError
 from smbtorture_py.wire.change_notify import CompletionFilter
-from smbtorture_py.wire.create import AccessMask
+from smbtorture_py.wire.create import AccessMask, OplockLevel
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ class WindowsOplockPolicy(OplockPolicy):
     def connections_for_break(self, open_: Open) -> Sequence[Connection]:
         """Only the newest channel is tried."""
         return list(super().connections_for_break(open_))[-1:]
+
+    def lowered_status(self, open_: Open, level: int) -> Status:
+        """It is not accepted (<441>)."""
+        is_more = open_.is_break_lowered and level != OplockLevel.NONE
+        return Status.REQUEST_NOT_ACCEPTED if is_more else Status.SUCCESS
 
     def retries_break(self) -> bool:
         """A break that did not get through is not sent again: the timer ends it."""

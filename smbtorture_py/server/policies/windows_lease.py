@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.caching import Actor
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
+    from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.wire.create_contexts import RequestLeaseV2
 
 _WRITE_OR_HANDLE = LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
@@ -42,6 +43,10 @@ class WindowsLeasePolicy(LeasePolicy):
     def retry_awaits_every_break(self) -> bool:
         """Whoever waits for one break waits for those that follow it."""
         return True
+
+    def lock_ends_caching(self, stream: OpenStream, offset: int) -> bool:
+        """One that begins beyond what is allocated does not ([MS-FSA] 2.1.5.8)."""
+        return stream.content is not None and offset < stream.content.allocation_size
 
     def is_parent(self, lease: Lease, actor: Actor) -> bool:
         """The key alone counts, whichever client names it."""
