@@ -30,7 +30,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         records = read_records(REPORTS)
         for name in ("smbtorture", "pike"):
             if any(record.peer == name for record in records):
-                terminalreporter.write_line(f"\n{name}, under the policy {POLICY} unless docs/peers.md says otherwise")
+                exceptions = "unless docs/peers.md says otherwise"
+                terminalreporter.write_line(f"\n{name}, under the policy {POLICY} {exceptions}")
                 terminalreporter.write(peer_page.suites_table(records, name))
         if any(record.peer in peer_page.TRANSFER_PEERS for record in records):
             terminalreporter.write_line(f"\nfiles that came back intact, under the policy {POLICY}")
