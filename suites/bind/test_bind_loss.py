@@ -55,7 +55,7 @@ def test_a_session_outlives_one_of_its_channels(lab: Lab, fault: FaultKind, posi
     "bind.silence-of-one",
     requirements=["SMB2-3.3.7.1-01", "SMB2-3.3.5.5-46"],
     needs=[SMB3, MULTI_CHANNEL, BLACKHOLE],
-    variants={"fault": SILENT, "position": POSITIONS},
+    variants={"fault": (*SILENT, FaultKind.FORGET), "position": POSITIONS},
     answers=["smbtorture:hole.loss-kinds", "smbtorture:hole.slow-reader"],
 )
 def test_a_session_goes_on_beside_a_silent_channel(lab: Lab, fault: FaultKind, position: str) -> None:
@@ -245,8 +245,8 @@ def test_what_waits_on_a_lost_channel_is_cancelled(lab: Lab, fault: FaultKind) -
     answers=["smbtorture:hole.notify-dying-channel"],
 )
 def test_a_watch_goes_with_its_channel(lab: Lab, fault: FaultKind, lost: int) -> None:
-    """A CHANGE_NOTIFY that waits on a channel when that is lost is over: what happens to the directory is told
-    to the one that waits on the other channel.
+    """A CHANGE_NOTIFY that waits on a channel when that is lost is over: what happens to the directory is
+    told to the one that waits on the other channel.
     """
     session = lab.logon()
     session.add_channel()

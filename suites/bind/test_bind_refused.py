@@ -33,13 +33,14 @@ from smbtorture_py.conformance.needs import (
 from smbtorture_py.conformance.target import Account
 from smbtorture_py.crypto.kdf import derive_channel_signing_key, session_key_of
 from smbtorture_py.wire.header import SIGNATURE_OFFSET, HeaderFlags
-from smbtorture_py.wire.negotiate import Dialect, SecurityMode
+from smbtorture_py.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbtorture_py.wire.negotiate_contexts import SigningAlgorithm
 from smbtorture_py.wire.session_setup import SessionSetupFlags
 from smbtorture_py.wire.status import Status
 from suites.bind.protections import DIALECTS, SIGNED
 
 NO_KEY = bytes(16)
+USUAL = Capabilities.DFS | Capabilities.LEASING | Capabilities.LARGE_MTU | Capabilities.MULTI_CHANNEL
 UNKNOWN = 0x0000_5E55_1010_0001
 """A SessionId that is not given out: this one added to one that is."""
 
@@ -242,6 +243,26 @@ def test_a_server_without_multichannel_binds_nothing(lab: Lab, session_id: str) 
     asked = session.session_id ^ (UNKNOWN if session_id == "unknown" else 0)
     answer = connection.bind(session, session_id=asked)
     check(answer, specification=Status.REQUEST_NOT_ACCEPTED, samba=Status.USER_SESSION_DELETED)
+    check.alive(session)
+
+
+@case(
+    "bind.notifications-differ",
+    requirements=["SMB2-3.3.5.5-20", "SMB2-3.3.5.5-41"],
+    needs=[SMB311, MULTI_CHANNEL, ADMINISTRATION],
+    disturbs=Disturbance.CONFIGURATION,
+    variants={"of_session": [True, False], "of_connection": [True, False]},
+)
+def test_notifications_are_agreed_on_by_all_channels(lab: Lab, of_session: bool, of_connection: bool) -> None:
+    """A connection that takes notifications is no channel of a session that does not, nor the other way
+    round.
+    """
+    lab.administration.offer_notifications()
+    offers = [USUAL | (Capabilities.NOTIFICATIONS if one else 0) for one in (of_session, of_connection)]
+    session = lab.logon(offer={"capabilities": offers[0]})
+    answer = lab.connect(capabilities=offers[1]).bind(session)
+    agreed = of_session == of_connection
+    check(answer, specification=Status.SUCCESS if agreed else Status.INVALID_PARAMETER)
     check.alive(session)
 
 

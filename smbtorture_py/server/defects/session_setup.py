@@ -1,4 +1,6 @@
-"""Defects of SESSION_SETUP: of its legs, its answers, and what MAY and SHOULD leave to the server."""
+"""Defects of SESSION_SETUP: of its legs, its answers, and what MAY and SHOULD leave to the server; and of the
+end that an administrator puts to a session.
+"""
 
 from __future__ import annotations
 
@@ -157,3 +159,19 @@ def _session_bind_ends_itself(
 ) -> bool:
     """A bind whose PreviousSessionId is the session that is bound ends that session."""
     return previous is session or original(session, previous, requested_id=requested_id)
+
+
+defect(
+    "session-closing-not-told",
+    replaces=SessionPolicy.announces_closing,
+    breaks=["SMB2-2.2.44-01"],
+    origin="plausible: notifications are negotiated, and nothing sends one",
+).always(False, "Nobody is told that an administrator has closed his session.")
+
+
+defect(
+    "session-closing-told-to-everybody",
+    replaces=SessionPolicy.announces_closing,
+    breaks=["SMB2-2.2.44-01"],
+    origin="plausible: what was negotiated is not looked at; older clients hang up on an unknown command",
+).always(True, "Clients that did not ask for notifications get them.")
