@@ -19,6 +19,7 @@ from lease_peer import (
 )
 from server_peer import NOW, Peer
 
+from smbtorture_py.server.config import Encryption
 from smbtorture_py.server.open import OplockState
 from smbtorture_py.wire.close import CloseRequest
 from smbtorture_py.wire.create import CreateDisposition, CreateOptions, OplockLevel
@@ -26,7 +27,11 @@ from smbtorture_py.wire.framing import Closed
 from smbtorture_py.wire.header import HeaderFlags
 from smbtorture_py.wire.logoff import LogoffRequest
 from smbtorture_py.wire.negotiate import Dialect
-from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment, LeaseBreakNotification
+from smbtorture_py.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
+    LeaseBreakNotification,
+    OplockBreakNotification,
+)
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_disconnect import TreeDisconnectRequest
 
@@ -259,3 +264,50 @@ def test_a_file_server_without_leases_ignores_them() -> None:
     peer = LeasePeer(server)
     opened = peer.leased("f", lease_v2(RWH))
     assert (opened.oplock_level, opened.contexts) == (OplockLevel.NONE, [])
+
+
+@pytest.mark.parametrize(("policy", "sealed"), [("specification", True), ("windows", True), ("samba", False)])
+def test_which_notifications_are_sealed(policy, sealed) -> None:
+    """That of an oplock where the session encrypts; that of a lease belongs to no session."""
+    server = file_server(policy=policy)
+    server.config.encryption = Encryption.REQUIRED
+    holder, other = SealedPeer(server, port=50001), SealedPeer(server, port=50002)
+    holder.open("f", requested_oplock_level=OplockLevel.BATCH)
+    holder.leased("g", lease_v2(RWH))
+    for name, is_sealed in (("f", sealed), ("g", False)):
+        assert other.call(create_request(name)).header.status == Status.PENDING
+        is_transform = bytes(holder.transport.sent[4:8]) == b"\xfdSMB"
+        (message,) = holder.take()
+        assert isinstance(message.body, OplockBreakNotification | LeaseBreakNotification)
+        assert is_transform is is_sealed
+
+
+class SealedPeer(LeasePeer):
+    """A peer of a server that encrypts everything."""
+
+    def request(self, body, **fields):
+        fields.setdefault("sealed", self.keys is not None)
+        return super().request(body, **fields)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [({}, False), ({"is_durable": False, "is_resilient": True}, True), ({"is_persistent": True}, True)],
+    ids=["durable", "resilient", "persistent"],
+)
+def test_an_oplock_without_its_client(pair, settings, kept) -> None:
+    """A durable open is closed; others are kept, and whoever waits for them waits for the timer."""
+    holder, _ = pair
+    # On 3.x a persistent open would not be available.
+    other = LeasePeer(holder.server, port=50003, dialects=[Dialect.SMB_2_0_2, Dialect.SMB_2_1])
+    holder.open("f", requested_oplock_level=OplockLevel.BATCH)
+    durable(holder, resiliency_timeout=600.0, durable_open_timeout=600.0, **settings)
+    holder.connection.connection_lost(Closed.RESET, NOW)
+    (open_,) = holder.server.global_open_table.values()
+    answer = other.call(create_request("f"))
+    assert answer.header.status == (Status.PENDING if kept else Status.SUCCESS)
+    assert open_.is_closed is not kept
+    if kept:
+        holder.server.tick(NOW + 60)
+        assert [one.header.status for one in other.take()] == [Status.SUCCESS]
+        assert (open_.is_closed, open_.oplock_level) == (False, OplockLevel.NONE)
