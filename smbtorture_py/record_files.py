@@ -14,7 +14,8 @@ from smbtorture_py.report.github_actions import annotation_commands
 from smbtorture_py.report.pull_request import pull_request_markdown, saying
 from smbtorture_py.results.gate import Gate
 from smbtorture_py.results.located_yaml import ConfigurationError, Problem
-from smbtorture_py.results.records import ResultRecord, RunRecords, read
+from smbtorture_py.results.records import PACKED, ResultRecord, RunRecords, read
+from smbtorture_py.runs import RECORDS
 
 MOST_OF_A_TRANSCRIPT: Final = 24_000
 """Characters of a transcript that a report takes in."""
@@ -28,7 +29,9 @@ JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 def read_records(path: Path) -> RunRecords:
     """Read a records file, or the one in a folder; raises ConfigurationError and RecordError."""
-    path = path / "records.jsonl" if path.is_dir() else path
+    if path.is_dir():
+        names = (RECORDS, f"{RECORDS}{PACKED}")
+        path = next((path / name for name in names if (path / name).is_file()), path / RECORDS)
     try:
         return read(path)
     except (OSError, UnicodeDecodeError) as error:

@@ -8,7 +8,9 @@ or a key.
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -25,6 +27,7 @@ FORMAT: Final = 1
 """Version of the format; readers refuse another one."""
 
 RECORD: Final = "record"
+PACKED: Final = ".gz"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -274,14 +277,25 @@ def gather(records: Iterable[Record], where: str = "records") -> RunRecords:
 
 
 def read(path: Path) -> RunRecords:
-    """Read a records file; a last line that was cut off in mid-write is left out, anything else odd raises
-    RecordError.
+    """Read a records file, packed (`.gz`) or not; a last line that was cut off in mid-write is left out,
+    anything else odd raises RecordError.
     """
     return gather(_lines(path), str(path))
 
 
+def _text(path: Path) -> str:
+    """Return the text of a file; one that is packed with gzip is unpacked."""
+    if path.suffix != PACKED:
+        return path.read_text(encoding="utf-8")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            return file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordError(f"{path}: cannot be unpacked: {error}") from None
+
+
 def _lines(path: Path) -> Iterator[Record]:
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     lines: Sequence[str] = text.split("\n")
     whole = lines[:-1]
     for number, line in enumerate(whole, start=1):

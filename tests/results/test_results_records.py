@@ -1,5 +1,6 @@
 """Records go to JSON lines and come back; what does not fit is refused with line and field."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_the_page_about_records_names_every_field():
     for kind in schema["$defs"].values():
         for field in kind["properties"]:
             assert f"`{field}`" in page, field
+
+
+def test_a_packed_file_is_read_and_a_damaged_one_refused(tmp_path):
+    text = "".join(to_json(one) + "\n" for one in (RUN, CASE, RESULT, END))
+    packed = gzip.compress(text.encode())
+    path = tmp_path / "records.jsonl.gz"
+    path.write_bytes(packed)
+    assert read(path).is_complete
+    for damaged in (packed[:-20], b"nonsense", packed[:20] + b"xxxx" + packed[24:]):
+        path.write_bytes(damaged)
+        with pytest.raises(RecordError, match=r"records\.jsonl\.gz: cannot be unpacked"):
+            read(path)
