@@ -43,6 +43,7 @@ def test_a_handle_of_one_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-07", "SMB2-3.3.5.9.12-08"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"how": DIFFERENT, "kind": BATCH},
+    answers=["smbtorture:durable-open.reopen1a", "smbtorture:durable-v2-open.reopen1a"],
 )
 def test_a_handle_with_an_oplock_and_another_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A durable handle that rests on an oplock comes back to any ClientGuid of its user."""
@@ -63,6 +64,12 @@ def test_a_handle_with_an_oplock_and_another_client_guid(lab: Lab, how: str, kin
     requirements=["SMB2-3.3.5.9.7-06", "SMB2-3.3.5.9.12-07"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"how": DIFFERENT, "kind": LEASED},
+    answers=[
+        "smbtorture:durable-open.reopen1a-lease",
+        "smbtorture:durable-v2-open.reopen1a-lease",
+        "ms:DurableHandleV1_Reconnect_WithDifferentClientGuid",
+        "ms:Model_DurableHandleReconnect",
+    ],
 )
 def test_a_handle_with_a_lease_and_another_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A durable handle that rests on a lease does not come back to another ClientGuid."""
@@ -83,6 +90,7 @@ def test_a_handle_with_a_lease_and_another_client_guid(lab: Lab, how: str, kind:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"how": SOME_WAYS, "kind": LEASED},
+    answers=["smbtorture:durable-open.reopen1a-lease", "smbtorture:durable-v2-open.reopen1a-lease"],
 )
 def test_the_owner_comes_back_after_another_client(lab: Lab, how: str, kind: Kind) -> None:
     """After another client's vain attempt the client with the right ClientGuid still gets its handle."""

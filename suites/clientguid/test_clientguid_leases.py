@@ -141,6 +141,7 @@ def test_another_client_acknowledges(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.5.9.10-02"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"how": DIFFERENT, "replay": [False, True]},
+    answers=["smbtorture:hole.replay-other-client-guid"],
 )
 def test_a_create_guid_of_two_clients(lab: Lab, how: str, replay: bool) -> None:
     """A CreateGuid that another client uses is free: the CREATE opens the file a second time."""
@@ -212,6 +213,7 @@ def moving(lab: Lab, how: str) -> Answer:
     requirements=["SMB2-3.3.5.9.13-01", "SMB2-3.3.5.9.13-02"],
     needs=[SMB3],
     variants={"how": (*SAME, *DIFFERENT)},
+    answers=["smbtorture:hole.app-instance", "ms:Model_AppInstanceId"],
 )
 def test_whose_application_it_is(lab: Lab, how: str) -> None:
     """An application instance moves between connections of two ClientGuids, and not between those of one."""

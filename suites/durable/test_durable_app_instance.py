@@ -66,6 +66,13 @@ def version(text: str) -> CreateContext:
     requirements=["SMB2-3.3.5.9.13-01", "SMB2-3.3.5.9.10-19"],
     needs=[SMB3],
     variants={"dialect": SMB_3, "durable": [True, False]},
+    answers=[
+        "smbtorture:durable-v2-open.app-instance",
+        "smbtorture:hole.app-instance",
+        "ms:BVT_AppInstanceId",
+        "ms:AppInstanceId_Smb311",
+        "ms:AppInstanceId_Smb302",
+    ],
 )
 def test_an_application_moves_to_another_client(lab: Lab, durable: bool) -> None:
     """An open of a client for an application instance closes that of another client."""
@@ -104,6 +111,7 @@ def test_an_application_moves_back(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.13-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": [Kind.V2_BATCH, Kind.V2_LEASE_V2]},
+    answers=["smbtorture:durable-v2-open.app-instance"],
 )
 def test_an_application_moves_without_a_break(lab: Lab, kind: Kind) -> None:
     """An open that an application instance leaves behind is closed without a break, and is not durable any
@@ -129,6 +137,7 @@ def test_an_application_moves_without_a_break(lab: Lab, kind: Kind) -> None:
     "durable.app-instance-lease-is-free",
     requirements=["SMB2-3.3.5.9.13-01"],
     needs=[SMB3, LEASING],
+    answers=["ms:AppInstanceId_FileLeasing_NoLeaseInReOpen"],
 )
 def test_the_lease_of_a_left_application_is_gone(lab: Lab) -> None:
     """After an application instance has moved nobody is asked to give up its old lease."""
@@ -150,6 +159,7 @@ def test_the_lease_of_a_left_application_is_gone(lab: Lab) -> None:
     "durable.app-instance-locks",
     requirements=["SMB2-3.3.5.9.13-01"],
     needs=[SMB3],
+    answers=["ms:AppInstanceId_Lock_ExpectNoLockInReOpen"],
 )
 def test_the_locks_of_a_left_application_are_gone(lab: Lab) -> None:
     """After an application instance has moved its old locks are in nobody's way."""
@@ -185,6 +195,11 @@ def test_an_application_of_one_client(lab: Lab, session: str) -> None:
     requirements=["SMB2-3.3.5.9.13-03", "SMB2-3.3.5.9.13-01"],
     needs=[SMB3],
     variants={"first": ["one", "none"], "second": ["other", "none"]},
+    answers=[
+        "ms:AppInstanceId_Negative_DifferentAppInstanceIdInReopen",
+        "ms:hole.slip-app-instance-other",
+        "ms:Model_AppInstanceId",
+    ],
 )
 def test_another_application(lab: Lab, first: str, second: str) -> None:
     """Opens for different application instances, or for none, meet as any two opens do."""
@@ -198,7 +213,12 @@ def test_another_application(lab: Lab, first: str, second: str) -> None:
     check.alive(session)
 
 
-@case("durable.app-instance-other-path", requirements=["SMB2-3.3.5.9.13-03"], needs=[SMB3])
+@case(
+    "durable.app-instance-other-path",
+    requirements=["SMB2-3.3.5.9.13-03"],
+    needs=[SMB3],
+    answers=["ms:Model_AppInstanceId"],
+)
 def test_an_application_with_two_files(lab: Lab) -> None:
     """An open of another file for the same application instance closes nothing."""
     first, second = lab.logon(), lab.another_client()
@@ -214,6 +234,7 @@ def test_an_application_with_two_files(lab: Lab) -> None:
     "durable.app-instance-other-share",
     requirements=["SMB2-3.3.5.9.13-03"],
     needs=[SMB3, ENCRYPTED_SHARE],
+    answers=["ms:Model_AppInstanceId"],
 )
 def test_an_application_on_two_shares(lab: Lab) -> None:
     """An open of the same path on another share for the same application instance closes nothing."""
@@ -231,6 +252,7 @@ def test_an_application_on_two_shares(lab: Lab) -> None:
     "durable.app-instance-encrypted",
     requirements=["SMB2-3.3.5.9.13-01"],
     needs=[SMB3, ENCRYPTED_SHARE],
+    answers=["ms:AppInstanceId_Encryption"],
 )
 def test_an_application_on_an_encrypted_share(lab: Lab) -> None:
     """On an encrypted share an application instance moves as on any other."""
@@ -247,6 +269,10 @@ def test_an_application_on_an_encrypted_share(lab: Lab) -> None:
     "durable.app-instance-unencrypted",
     requirements=["SMB2-3.3.5.2.11-01", "SMB2-3.3.5.9.13-01"],
     needs=[SMB3, ENCRYPTED_SHARE],
+    answers=[
+        "ms:AppInstanceId_Negative_EncryptionInInitialOpen_NoEncryptionInReOpen",
+        "ms:AppInstanceId_Negative_NoEncryptionInInitialOpen_EncryptionInReOpen",
+    ],
 )
 def test_a_refused_open_moves_no_application(lab: Lab) -> None:
     """An unencrypted open on an encrypted share is refused and does not close what another client has."""
@@ -272,6 +298,12 @@ def test_a_refused_open_moves_no_application(lab: Lab) -> None:
         {"stored": "1.5", "asked": "0.6"},
         {"stored": "0.1", "asked": "0.0"},
     ],
+    answers=[
+        "smbtorture:hole.app-instance",
+        "ms:BVT_AppInstanceVersion_SMB311_SameVersion",
+        "ms:BVT_AppInstanceVersion_SMB311_LowerAppInstanceVersionHigh",
+        "ms:BVT_AppInstanceVersion_SMB311_LowerAppInstanceVersionLow",
+    ],
 )
 def test_a_version_that_is_not_greater(lab: Lab, stored: str, asked: str) -> None:
     """An application instance does not move to a client whose version of it is not greater."""
@@ -294,6 +326,7 @@ def test_a_version_that_is_not_greater(lab: Lab, stored: str, asked: str) -> Non
         {"stored": "1.5", "asked": "2.9"},
         {"stored": "0.0", "asked": "0.1"},
     ],
+    answers=["smbtorture:hole.app-instance", "ms:BVT_AppInstanceVersion_SMB311_GreaterVersion"],
 )
 def test_a_version_that_is_greater(lab: Lab, stored: str, asked: str) -> None:
     """An application instance moves to a client whose version of it is greater."""
@@ -311,6 +344,7 @@ def test_a_version_that_is_greater(lab: Lab, stored: str, asked: str) -> None:
     requirements=["SMB2-3.3.5.9.13-06"],
     needs=[SMB311],
     variants={"other": SMB_3},
+    answers=["ms:Negative_AppInstanceVersion_SMB311_NoVersion", "ms:AppInstanceVersion_SMB311_SMB302"],
 )
 def test_a_version_that_is_missing(lab: Lab, other: Dialect) -> None:
     """An application instance with a version does not move to a client that names none, in any dialect."""
@@ -323,7 +357,12 @@ def test_a_version_that_is_missing(lab: Lab, other: Dialect) -> None:
     check.alive(first)
 
 
-@case("durable.app-instance-version-first", requirements=["SMB2-3.3.5.9.13-07"], needs=[SMB311])
+@case(
+    "durable.app-instance-version-first",
+    requirements=["SMB2-3.3.5.9.13-07"],
+    needs=[SMB311],
+    answers=["ms:AppInstanceVersion_SMB302_SMB311"],
+)
 def test_a_version_where_there_was_none(lab: Lab) -> None:
     """An application instance without a version moves to a client that names one."""
     first, second = lab.logon(), lab.another_client()
@@ -340,6 +379,7 @@ def test_a_version_where_there_was_none(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.13-13"],
     needs=[SMB311, SMB3_0_2],
     variants={"older": ["first", "second"]},
+    answers=["ms:AppInstanceVersion_SMB311_SMB302"],
 )
 def test_a_version_below_3_1_1(lab: Lab, older: str) -> None:
     """Over a connection of 3.0.2 the version of an application instance is neither kept nor compared."""

@@ -36,6 +36,7 @@ def right(kind: Kind) -> str:
         *({"kind": Kind.V1_BATCH, "where": "same", "dialect": one} for one in DIALECTS),
         *({"kind": kind, "where": "new", "dialect": DIALECTS[-1]} for kind in SOME),
     ],
+    answers=["smbtorture:durable-open.reopen4", "ms:Model_DurableHandleReconnect"],
 )
 def test_logoff_keeps_durable_handles(lab: Lab, kind: Kind, where: str) -> None:
     """LOGOFF parts durable handles from their session: they can come back, on its connection too."""
@@ -73,6 +74,7 @@ def test_logoff_over_another_channel(lab: Lab, kind: Kind) -> None:
         *({"kind": Kind.V1_BATCH, "dialect": one} for one in DIALECTS),
         *({"kind": kind, "dialect": DIALECTS[-1]} for kind in SOME[1:]),
     ],
+    answers=["smbtorture:durable-open.reopen3"],
 )
 def test_tree_disconnect_closes_durable_handles(lab: Lab, kind: Kind) -> None:
     """TREE_DISCONNECT closes durable handles for good."""
@@ -131,6 +133,7 @@ def test_close_ends_a_durable_handle(lab: Lab, kind: Kind, reconnected: bool) ->
     requirements=["SMB2-3.3.7.1-10"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "reason": ["negotiate", "short"]},
+    answers=["ms:DurableHandleV1_Reconnect_AfterServerDisconnect"],
 )
 def test_a_connection_that_the_server_ends(lab: Lab, kind: Kind, reason: str) -> None:
     """Durable handles survive that the server itself ends the connection, as it does with broken clients."""
@@ -193,6 +196,10 @@ def test_a_handle_is_kept_for_its_time(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.6.2-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": VERSION_2, "timeout": [1, SHORT]},
+    answers=[
+        "smbtorture:durable-open-disconnect.open-oplock-disconnect",
+        "smbtorture:durable-v2-delay.durable_v2_reconnect_delay_msec",
+    ],
 )
 def test_a_handle_is_gone_after_its_time(lab: Lab, kind: Kind, timeout: int) -> None:
     """A reconnect long after the Timeout finds nothing."""
@@ -228,6 +235,7 @@ def test_the_time_begins_with_the_loss(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.7.1-12"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": VERSION_2},
+    answers=["smbtorture:durable-v2-open.reconnect-twice"],
 )
 def test_the_time_begins_anew_with_the_next_loss(lab: Lab, kind: Kind) -> None:
     """A handle that came back and was lost again is kept for its whole Timeout once more."""

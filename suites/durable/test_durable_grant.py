@@ -46,6 +46,7 @@ STAT: Final = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
     requirements=["SMB2-3.3.5.9.6-02", "SMB2-3.3.5.9.6-01"],
     needs=[DURABLE_HANDLES],
     variants={"level": LEVELS, "dialect": DIALECTS},
+    answers=["smbtorture:durable-open.open-oplock"],
 )
 def test_version_1_goes_with_batch(lab: Lab, level: OplockLevel) -> None:
     """Of the oplocks only BATCH makes an open durable, however the file is shared."""
@@ -68,6 +69,7 @@ def test_version_1_goes_with_batch(lab: Lab, level: OplockLevel) -> None:
     requirements=["SMB2-3.3.5.9.6-02", "SMB2-3.3.5.9.6-01"],
     needs=[DURABLE_HANDLES, LEASING],
     variants={"state": STATES, "dialect": DIALECTS[1:]},
+    answers=["smbtorture:durable-open.open-lease", "ms:DurableHandleV1_WithLeaseV1_WithoutHandleCaching"],
 )
 def test_version_1_goes_with_handle_caching(lab: Lab, state: LeaseState) -> None:
     """Of the leases of version 1 those with H make an open durable, however the file is shared."""
@@ -105,6 +107,7 @@ def test_version_1_with_a_lease_of_version_2(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.10-08", "SMB2-3.3.5.9.10-09"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"level": LEVELS, "dialect": SMB_3},
+    answers=["smbtorture:durable-v2-open.open-oplock"],
 )
 def test_version_2_goes_with_batch(lab: Lab, level: OplockLevel) -> None:
     """BATCH makes an open durable by version 2, however the file is shared; other levels do so in theory."""
@@ -127,6 +130,7 @@ def test_version_2_goes_with_batch(lab: Lab, level: OplockLevel) -> None:
     requirements=["SMB2-3.3.5.9.10-08", "SMB2-3.3.5.9.10-09"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"state": STATES, "version": [1, 2]},
+    answers=["smbtorture:durable-v2-open.open-lease", "ms:DurableHandleV2_WithLeaseV2_WithoutHandleCaching"],
 )
 def test_version_2_goes_with_handle_caching(lab: Lab, state: LeaseState, version: int) -> None:
     """Leases with H make an open durable by version 2, however the file is shared."""
@@ -152,6 +156,7 @@ def test_version_2_goes_with_handle_caching(lab: Lab, state: LeaseState, version
     requirements=["SMB2-3.3.5.9.7-05"],
     needs=[DURABLE_HANDLES],
     variants={"level": [OplockLevel.NONE, OplockLevel.BATCH]},
+    answers=["ms:DurableHandleV1_Reconnect_WithoutDurableHandle"],
 )
 def test_an_open_that_did_not_ask(lab: Lab, level: OplockLevel) -> None:
     """An open without a durable context is not durable: there is nothing to come back for."""
@@ -170,6 +175,7 @@ def test_an_open_that_did_not_ask(lab: Lab, level: OplockLevel) -> None:
     requirements=["SMB2-3.3.7.1-06"],
     needs=[DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["ms:DurableHandleV1_WithLeaseV1_WithoutHandleCaching"],
 )
 def test_an_open_that_got_less_than_it_takes(lab: Lab, kind: Kind) -> None:
     """An open that asks for BATCH or H and gets neither does not outlive its connection."""
@@ -188,6 +194,7 @@ def test_an_open_that_got_less_than_it_takes(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.6-01", "SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED},
+    answers=["smbtorture:durable-open.stat-open"],
 )
 def test_a_leased_stat_open_is_durable(lab: Lab, kind: Kind) -> None:
     """An open for nothing but attributes gets a durable handle with its lease, and can come back for it."""
@@ -267,7 +274,12 @@ def test_the_timeout_asked_for(lab: Lab, timeout: int) -> None:
     check.alive(session)
 
 
-@case("durable.v2-timeout-of-the-server", requirements=["SMB2-3.3.5.9.10-12"], needs=[SMB3, DURABLE_HANDLES])
+@case(
+    "durable.v2-timeout-of-the-server",
+    requirements=["SMB2-3.3.5.9.10-12"],
+    needs=[SMB3, DURABLE_HANDLES],
+    answers=["smbtorture:durable-v2-delay.durable_v2_reconnect_delay"],
+)
 def test_a_timeout_that_the_server_chooses(lab: Lab) -> None:
     """A client that leaves the Timeout to the server gets one with which something can be done."""
     session = lab.logon()
@@ -282,6 +294,7 @@ def test_a_timeout_that_the_server_chooses(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.10-14"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"kind": [Kind.V2_BATCH, Kind.V2_LEASE_V2], "persistent": [False, True]},
+    answers=["ms:DurableHandleV2_Reconnect_WithoutPersistence"],
 )
 def test_a_durable_handle_does_not_call_itself_persistent(lab: Lab, kind: Kind, persistent: bool) -> None:
     """On a share that is not continuously available a handle is durable at most, whatever it asks for."""

@@ -62,6 +62,10 @@ def touch(handle: Handle, other: Client, what: str, name: str) -> None:
         *({"kind": kind, "state": RWH} for kind in SOME),
         *({"kind": kind, "state": RH} for kind in LEASED),
     ],
+    answers=[
+        "smbtorture:durable-v2-open.keep-disconnected-rh-with-stat-open",
+        "smbtorture:durable-v2-open.keep-disconnected-rwh-with-stat-open",
+    ],
 )
 def test_a_stat_open_leaves_it_alone(lab: Lab, kind: Kind, state: LeaseState) -> None:
     """Another client that opens for attributes alone does not end a disconnected durable handle."""
@@ -78,6 +82,10 @@ def test_a_stat_open_leaves_it_alone(lab: Lab, kind: Kind, state: LeaseState) ->
     requirements=["SMB2-3.3.4.6-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "asks": [LeaseState.NONE, RH, RWH]},
+    answers=[
+        "smbtorture:durable-v2-open.keep-disconnected-rh-with-rh-open",
+        "smbtorture:durable-v2-open.keep-disconnected-rh-with-rwh-open",
+    ],
 )
 def test_an_open_beside_rh_leaves_it_alone(lab: Lab, kind: Kind, asks: LeaseState) -> None:
     """Another client that opens the file in a compatible way does not end a disconnected handle with RH."""
@@ -97,6 +105,7 @@ def test_an_open_beside_rh_leaves_it_alone(lab: Lab, kind: Kind, asks: LeaseStat
     requirements=["SMB2-3.3.4.6-01"],
     needs=[DURABLE_HANDLES],
     variants={"kind": BATCH, "asks": [OplockLevel.NONE, OplockLevel.BATCH]},
+    answers=["smbtorture:durable-open.oplock", "smbtorture:durable-open.open2-oplock"],
 )
 def test_an_open_ends_batch(lab: Lab, kind: Kind, asks: OplockLevel) -> None:
     """Another client that opens the file of a disconnected batch oplock gets it at once, and the handle is
@@ -122,6 +131,7 @@ def test_an_open_ends_batch(lab: Lab, kind: Kind, asks: OplockLevel) -> None:
         *({"kind": kind, "state": RH, "holder": "shares"} for kind in LEASED),
         *({"kind": kind, "state": RH, "holder": "shares-nothing"} for kind in SOME),
     ],
+    answers=["smbtorture:durable-v2-open.purge-disconnected-rh-with-share-none-open"],
 )
 def test_a_conflict_of_sharing_ends_it(lab: Lab, kind: Kind, state: LeaseState, holder: str) -> None:
     """Another client's open that a disconnected durable handle is in the way of succeeds, and the handle is
@@ -143,6 +153,12 @@ def test_a_conflict_of_sharing_ends_it(lab: Lab, kind: Kind, state: LeaseState, 
     requirements=["SMB2-3.3.4.7-13", "SMB2-3.3.5.9.12-25"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "asks": [LeaseState.NONE, RH, RWH]},
+    answers=[
+        "smbtorture:durable-open.lease",
+        "smbtorture:durable-open.open2-lease",
+        "smbtorture:durable-v2-open.purge-disconnected-rwh-with-rwh-open",
+        "smbtorture:durable-v2-open.purge-disconnected-rwh-with-rh-open",
+    ],
 )
 def test_an_open_beside_rwh_goes_on(lab: Lab, kind: Kind, asks: LeaseState) -> None:
     """Another client's open does not wait for a disconnected handle with RWH; what becomes of that is not
@@ -166,6 +182,10 @@ def test_an_open_beside_rwh_goes_on(lab: Lab, kind: Kind, asks: LeaseState) -> N
     requirements=["SMB2-3.3.4.7-08"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "what": ["write", "size", "lock", "rename", "delete"]},
+    answers=[
+        "smbtorture:durable-v2-open.purge-disconnected-rh-with-write",
+        "smbtorture:durable-v2-open.purge-disconnected-rh-with-rename",
+    ],
 )
 def test_a_change_ends_it(lab: Lab, kind: Kind, what: str) -> None:
     """Another client's write, change of size, lock, renaming or deletion goes on at once, and ends a
@@ -243,6 +263,7 @@ def test_the_own_lease_does_not_break(lab: Lab, kind: Kind, state: LeaseState) -
     requirements=["SMB2-3.3.4.7-08"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED},
+    answers=["smbtorture:durable-v2-open.purge-disconnected-rh-with-write"],
 )
 def test_a_connected_holder_is_asked_and_a_disconnected_one_is_not(lab: Lab, kind: Kind) -> None:
     """Of two holders of RH a write breaks the lease of the connected one and ends the handle of the other."""

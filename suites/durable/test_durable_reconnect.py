@@ -65,6 +65,14 @@ def check_reconnected(handle: Handle, back: Client, name: str | None = None) -> 
         *({"kind": Kind.V1_LEASE_V1, "dialect": one} for one in DIALECTS[1:]),
         *({"kind": kind, "dialect": one} for kind in KINDS if kind.version != 1 for one in SMB_3),
     ],
+    answers=[
+        "ms:BVT_DurableHandleV1_Reconnect_WithBatchOplock",
+        "ms:BVT_DurableHandleV1_Reconnect_WithLeaseV1",
+        "ms:DurableHandleV2_Reconnect_WithoutPersistence",
+        "ms:BVT_DurableHandleV2_Reconnect_WithBatchOplock",
+        "ms:BVT_DurableHandleV2_Reconnect_WithLeaseV1",
+        "ms:Model_DurableHandleReconnect",
+    ],
 )
 def test_a_durable_handle_comes_back(lab: Lab, kind: Kind) -> None:
     """A durable handle survives the loss of its connection: same persistent id, oplock or lease, and data."""
@@ -133,6 +141,11 @@ def test_a_client_that_names_its_silent_session_comes_back(lab: Lab, fault: Faul
         *({"kind": kind, "lost": lost} for kind in SOME for lost in (True, False)),
         {"kind": Kind.V1_BATCH, "lost": False, "dialect": SMB_2[0]},
     ],
+    answers=[
+        "smbtorture:durable-open.reopen1a",
+        "smbtorture:durable-v2-open.reopen1a",
+        "smbtorture:durable-open.reopen2a",
+    ],
 )
 def test_previous_session_id_parts_durable_handles(lab: Lab, kind: Kind, lost: bool) -> None:
     """PreviousSessionId ends a session as the loss of its connection does: durable handles can come back."""
@@ -196,6 +209,7 @@ def test_a_reconnected_handle_belongs_to_the_new_tree(lab: Lab, kind: Kind) -> N
         "kind": SOME,
         "field": ["access", "attributes", "share", "disposition", "options", "impersonation", "level"],
     },
+    answers=["smbtorture:durable-open.reopen2", "smbtorture:durable-v2-open.reopen2"],
 )
 def test_a_reconnect_is_about_its_context_alone(lab: Lab, kind: Kind, field: str) -> None:
     """What a reconnect says in the other fields of CREATE does not matter."""
@@ -224,6 +238,12 @@ def test_a_reconnect_is_about_its_context_alone(lab: Lab, kind: Kind, field: str
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "state": [LeaseState.NONE, R], "held": [RH, RWH]},
+    answers=[
+        "smbtorture:durable-open.reopen2-lease",
+        "smbtorture:durable-open.reopen2-lease-v2",
+        "smbtorture:durable-v2-open.reopen2-lease",
+        "smbtorture:durable-v2-open.reopen2-lease-v2",
+    ],
 )
 def test_the_lease_state_of_a_reconnect_does_not_matter(
     lab: Lab, kind: Kind, state: LeaseState, held: LeaseState
@@ -244,6 +264,7 @@ def test_the_lease_state_of_a_reconnect_does_not_matter(
     requirements=["SMB2-3.3.5.9.7-09", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"kind": BATCH, "name": ["", "another"]},
+    answers=["smbtorture:durable-open.reopen2", "smbtorture:durable-v2-open.reopen2"],
 )
 def test_the_name_does_not_matter_without_a_lease(lab: Lab, kind: Kind, name: str) -> None:
     """A handle that rests on an oplock comes back whatever the file is called in the reconnect."""
@@ -337,6 +358,7 @@ def test_the_durable_context_of_a_reconnect(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.7-20", "SMB2-3.3.5.9.12-05"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["smbtorture:durable-v2-open.reopen2b", "smbtorture:durable-v2-open.reopen2c"],
 )
 def test_a_reconnect_by_the_other_version(lab: Lab, kind: Kind) -> None:
     """DHnC finds a handle made with DH2Q; DH2C does not find one made with DHnQ, which has no CreateGuid."""
@@ -376,6 +398,7 @@ def test_several_handles_come_back(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "same_key": [True, False]},
+    answers=["smbtorture:durable-v2-open.two-same-lease", "smbtorture:durable-v2-open.two-different-lease"],
 )
 def test_two_handles_on_one_file_come_back(lab: Lab, kind: Kind, same_key: bool) -> None:
     """Two durable handles on one file come back, with one lease or two."""

@@ -39,6 +39,7 @@ def check_unharmed(handle: Handle, client: Client) -> None:
     requirements=["SMB2-3.3.5.9.10-06", "SMB2-3.3.5.9.6-05"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"first": [1, 2]},
+    answers=["smbtorture:durable-v2-open.create-blob"],
 )
 def test_both_requests_in_one_create(lab: Lab, first: int) -> None:
     """A CREATE that asks for a durable handle with both versions fails."""
@@ -59,6 +60,11 @@ def test_both_requests_in_one_create(lab: Lab, first: int) -> None:
         "kind": SOME,
         "pair": ["DHnC+DH2C", "DHnC+DH2Q", "DH2C+DHnQ", "DH2C+DH2Q"],
     },
+    answers=[
+        "smbtorture:durable-v2-open.create-blob",
+        "ms:DurableHandleV1_Reconnect_IncludeRequestV2",
+        "ms:DurableHandleV1_Reconnect_IncludeReconnectV2",
+    ],
 )
 def test_contexts_that_exclude_each_other(lab: Lab, kind: Kind, pair: str) -> None:
     """A reconnect with another durable context, but for DHnC with DHnQ, fails and harms nothing."""
@@ -85,6 +91,10 @@ def test_contexts_that_exclude_each_other(lab: Lab, kind: Kind, pair: str) -> No
     requirements=["SMB2-3.3.5.9.6-04"],
     needs=[DURABLE_HANDLES],
     variants={"first": ["request", "reconnect"]},
+    answers=[
+        "smbtorture:durable-v2-open.create-blob",
+        "ms:DurableHandleV1_Reconnect_IncludeCreateDurableHandle",
+    ],
 )
 def test_a_request_beside_a_reconnect_is_ignored(lab: Lab, first: str) -> None:
     """DHnQ beside DHnC has no effect: it is a reconnect."""
@@ -105,6 +115,7 @@ def test_a_request_beside_a_reconnect_is_ignored(lab: Lab, first: str) -> None:
     requirements=["SMB2-3.3.5.9.7-02", "SMB2-3.3.5.9.12-03"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "id_": ["next", "zero", "all-ones"]},
+    answers=["ms:DurableHandleV1_Reconnect_WithoutFileIdPersistent"],
 )
 def test_a_persistent_id_that_nobody_has(lab: Lab, kind: Kind, id_: str) -> None:
     """A reconnect with a persistent id that nobody has fails; the handle is still there."""
@@ -147,6 +158,7 @@ def test_the_volatile_id_of_a_reconnect_does_not_matter(lab: Lab, kind: Kind) ->
     requirements=["SMB2-3.3.5.9.12-05"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": [Kind.V2_BATCH, Kind.V2_LEASE_V2], "guid": ["zero", "other", "last-bit"]},
+    answers=["smbtorture:durable-v2-open.reopen2", "ms:Model_DurableHandleReconnect"],
 )
 def test_another_create_guid(lab: Lab, kind: Kind, guid: str) -> None:
     """A reconnect with another CreateGuid fails; the handle is still there."""
@@ -167,6 +179,15 @@ def test_another_create_guid(lab: Lab, kind: Kind, guid: str) -> None:
     requirements=["SMB2-3.3.5.9.7-12", "SMB2-3.3.5.9.12-12", "SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "key": ["zero", "other", "last-bit"]},
+    answers=[
+        "smbtorture:durable-open.reopen2-lease",
+        "smbtorture:durable-open.reopen2-lease-v2",
+        "smbtorture:durable-v2-open.reopen2-lease",
+        "smbtorture:durable-v2-open.reopen2-lease-v2",
+        "ms:DurableHandleV1_Reconnect_WithDifferentLeaseKey",
+        "ms:DurableHandleV2_WithLeaseV1AndV2_WithDifferentLeaseKey",
+        "ms:Model_DurableHandleReconnect",
+    ],
 )
 def test_another_lease_key(lab: Lab, kind: Kind, key: str) -> None:
     """A reconnect with another lease key fails; the handle is still there."""
@@ -187,6 +208,13 @@ def test_another_lease_key(lab: Lab, kind: Kind, key: str) -> None:
     requirements=["SMB2-3.3.5.9.7-10", "SMB2-3.3.5.9.12-11"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "level": [OplockLevel.LEASE, OplockLevel.BATCH]},
+    answers=[
+        "smbtorture:durable-open.reopen2-lease",
+        "smbtorture:durable-open.reopen2-lease-v2",
+        "smbtorture:durable-v2-open.reopen2-lease",
+        "smbtorture:durable-v2-open.reopen2-lease-v2",
+        "ms:DurableHandleV1_Reconnect_WithoutRequestLease",
+    ],
 )
 def test_a_reconnect_without_the_lease(lab: Lab, kind: Kind, level: OplockLevel) -> None:
     """A handle that rests on a lease does not come back without a lease context."""
@@ -205,6 +233,7 @@ def test_a_reconnect_without_the_lease(lab: Lab, kind: Kind, level: OplockLevel)
     requirements=["SMB2-3.3.5.9.7-11", "SMB2-3.3.5.9.12-11"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": BATCH, "version": [1, 2]},
+    answers=["ms:DurableHandleV1_Reconnect_LeaseIsNull"],
 )
 def test_a_reconnect_with_a_lease_that_is_not_there(lab: Lab, kind: Kind, version: int) -> None:
     """A handle that rests on an oplock does not come back with a lease context."""
@@ -245,6 +274,14 @@ def test_a_lease_of_the_other_version(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-08", "SMB2-3.3.5.9.12-17"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED, "name": ["absent", "existing", "empty"]},
+    answers=[
+        "smbtorture:durable-open.reopen2-lease",
+        "smbtorture:durable-open.reopen2-lease-v2",
+        "smbtorture:durable-v2-open.reopen2-lease",
+        "smbtorture:durable-v2-open.reopen2-lease-v2",
+        "ms:DurableHandleV1_Reconnect_WithLeaseV1_WithDifferentFileName",
+        "ms:DurableHandleV2_Reconnect_WithLeaseV1_WithDifferentFileName",
+    ],
 )
 def test_another_name_beside_a_lease(lab: Lab, kind: Kind, name: str) -> None:
     """A handle that rests on a lease does not come back under another name than that of its file."""
@@ -266,6 +303,11 @@ def test_another_name_beside_a_lease(lab: Lab, kind: Kind, name: str) -> None:
     requirements=["SMB2-3.3.5.9.7-16", "SMB2-3.3.5.9.12-18"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, SECOND_USER],
     variants={"kind": KINDS},
+    answers=[
+        "smbtorture:durable-open.reopen6",
+        "ms:DurableHandleV1_Reconnect_WithDifferentDurableOwner",
+        "ms:DurableHandleV2_Reconnect_WithDifferentDurableOwner",
+    ],
 )
 def test_another_user(lab: Lab, kind: Kind) -> None:
     """Another user of the same machine cannot take over a durable handle."""
@@ -283,6 +325,7 @@ def test_another_user(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, SECOND_USER],
     variants={"kind": KINDS},
+    answers=["smbtorture:durable-open.reopen6"],
 )
 def test_the_owner_comes_back_after_another_user(lab: Lab, kind: Kind) -> None:
     """After another user's vain attempt the owner of a durable handle still gets it back."""
@@ -327,6 +370,12 @@ WHO: Final = ("itself", "another-session", "another-connection")
     requirements=["SMB2-3.3.5.9.7-04", "SMB2-3.3.5.9.12-06"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "by": WHO},
+    answers=[
+        "smbtorture:durable-open.reopen1",
+        "smbtorture:durable-v2-open.reopen1",
+        "ms:DurableHandleV1_Reconnect_WithoutLogoffOrDisconnect_WithoutPreviousSessionIdSet",
+        "ms:DurableHandleV1_Reconnect_SessionIsNotNull",
+    ],
 )
 def test_a_handle_that_is_connected(lab: Lab, kind: Kind, by: str) -> None:
     """A handle that its client has cannot be reconnected, by nobody, and remains what it is."""
@@ -344,6 +393,7 @@ def test_a_handle_that_is_connected(lab: Lab, kind: Kind, by: str) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "by": WHO},
+    answers=["smbtorture:durable-open.reopen5"],
 )
 def test_a_handle_survives_a_vain_reconnect(lab: Lab, kind: Kind, by: str) -> None:
     """A handle that somebody tried to reconnect while it was connected comes back when it no longer is."""

@@ -63,6 +63,11 @@ def come_back(client: Client, file: LabOpen) -> CreateAnswer:
         *({"level": OplockLevel.NONE, "dialect": one} for one in DIALECTS[1:]),
         *({"level": level, "dialect": Dialect.SMB_3_1_1} for level in (OplockLevel.II, OplockLevel.BATCH)),
     ],
+    answers=[
+        "ms:BVT_ResilientHandle_Reconnect",
+        "ms:BVT_ResilientHandle_Reconnect_Lease",
+        "ms:BVT_Resiliency",
+    ],
 )
 def test_a_resilient_handle_comes_back(lab: Lab, level: OplockLevel) -> None:
     """A resilient handle survives the loss of its connection, whatever its oplock; DHnC brings it back."""
@@ -208,7 +213,12 @@ def test_resiliency_that_a_server_does_not_have(lab: Lab) -> None:
     check.alive(session)
 
 
-@case("durable.resilient-gone-after-its-time", requirements=["SMB2-3.3.5.15.9-08"], needs=[RESILIENCY])
+@case(
+    "durable.resilient-gone-after-its-time",
+    requirements=["SMB2-3.3.5.15.9-08"],
+    needs=[RESILIENCY],
+    answers=["ms:ResilientOpenScavengerTimer_ReconnectAfterTimeout"],
+)
 def test_a_resilient_handle_is_gone_after_its_time(lab: Lab) -> None:
     """A reconnect long after the timeout of a resilient handle finds nothing."""
     client = Client(lab.logon())
@@ -225,6 +235,7 @@ def test_a_resilient_handle_is_gone_after_its_time(lab: Lab) -> None:
     requirements=["SMB2-3.3.7.1-12"],
     needs=[RESILIENCY],
     slow=True,
+    answers=["ms:ResilientOpenScavengerTimer_ReconnectBeforeTimeout"],
 )
 def test_the_time_of_a_resilient_handle_begins_with_each_loss(lab: Lab) -> None:
     """The timeout of a resilient handle begins anew with each loss, however long the file has been open."""

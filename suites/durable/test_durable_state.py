@@ -40,6 +40,12 @@ def right(kind: Kind) -> str:
     requirements=["SMB2-3.3.5.9.12-23"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "exclusive": [True, False]},
+    answers=[
+        "smbtorture:durable-open.lock-oplock",
+        "smbtorture:durable-open.lock-lease",
+        "smbtorture:durable-v2-open.lock-oplock",
+        "smbtorture:durable-v2-open.lock-lease",
+    ],
 )
 def test_locks_survive(lab: Lab, kind: Kind, exclusive: bool) -> None:
     """What was locked through a durable handle is locked after the reconnect, and can be unlocked."""
@@ -70,6 +76,7 @@ def test_locks_survive(lab: Lab, kind: Kind, exclusive: bool) -> None:
     requirements=["SMB2-3.3.7.1-04", "SMB2-3.3.5.9.12-23"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": [Kind.V1_LEASE_V1, Kind.V2_LEASE_V2]},
+    answers=["smbtorture:durable-open.lock-noW-lease", "smbtorture:durable-v2-open.lock-noW-lease"],
 )
 def test_locks_beside_rh(lab: Lab, kind: Kind) -> None:
     """A durable handle with RH and a lock survives by the text; products do not keep it."""
@@ -90,6 +97,7 @@ def test_locks_beside_rh(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.7.1-04"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["smbtorture:durable-open.delete_on_close1", "smbtorture:durable-open.delete_on_close2"],
 )
 def test_delete_on_close_waits_for_the_reconnect(lab: Lab, kind: Kind) -> None:
     """A durable handle with delete-on-close comes back with its file, and its CLOSE deletes that."""
@@ -148,6 +156,7 @@ def test_the_name_of_a_file_that_will_be_deleted_does_not_matter(lab: Lab, kind:
     requirements=["SMB2-3.3.5.9.12-26"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"kind": [Kind.V1_BATCH, Kind.V2_BATCH]},
+    answers=["smbtorture:durable-open.file-position"],
 )
 def test_the_position_survives(lab: Lab, kind: Kind) -> None:
     """The current position of a durable handle is told after the reconnect as before."""
@@ -168,6 +177,7 @@ def test_the_position_survives(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME, "allocation": [0, BIG]},
+    answers=["smbtorture:durable-open.alloc-size"],
 )
 def test_sizes_survive(lab: Lab, kind: Kind, allocation: int) -> None:
     """The end of the file and its allocation are the same after each of several reconnects."""
@@ -194,6 +204,7 @@ def test_sizes_survive(lab: Lab, kind: Kind, allocation: int) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["smbtorture:durable-v2-open.durable-v2-setinfo"],
 )
 def test_a_file_that_was_made_longer_comes_back(lab: Lab, kind: Kind) -> None:
     """A durable handle comes back after its file was made longer, with the new size."""
@@ -213,6 +224,7 @@ def test_a_file_that_was_made_longer_comes_back(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["smbtorture:durable-open.read-only"],
 )
 def test_a_new_read_only_file_can_be_written(lab: Lab, kind: Kind) -> None:
     """A handle that may write, since it made a read-only file, may still do so after the reconnect."""

@@ -31,6 +31,11 @@ DATA: Final = b"written by somebody else"
         {"kind": Kind.V2_BARE, "state": LeaseState.NONE},
         *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (LeaseState.NONE, R, RW)),
     ],
+    answers=[
+        "smbtorture:persistent-open.timeout_5",
+        "smbtorture:persistent-open-reconnect-contended.reconnect-contended",
+        "ms:PersistentHandle_ReOpenFromDiffClient",
+    ],
 )
 def test_a_file_of_a_disconnected_handle_is_not_available(lab: Lab, kind: Kind, state: LeaseState) -> None:
     """A file whose persistent handle is disconnected and caches no handle should be available to nobody
@@ -53,6 +58,10 @@ def test_a_file_of_a_disconnected_handle_is_not_available(lab: Lab, kind: Kind, 
     variants=[
         {"kind": Kind.V2_BATCH, "state": RWH},
         *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (RH, RWH)),
+    ],
+    answers=[
+        "smbtorture:persistent-open-reconnect-contended.reconnect-contended",
+        "smbtorture:persistent-open-reconnect-contended.reconnect-contended-oplock",
     ],
 )
 def test_a_file_of_a_disconnected_handle_with_handle_caching(lab: Lab, kind: Kind, state: LeaseState) -> None:
@@ -106,6 +115,7 @@ def test_nobody_gets_at_a_disconnected_file(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.5.9-22", "SMB2-3.3.5.9.12-02"],
     needs=NEEDS,
     variants={"share": [ShareAccess.NONE, ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE]},
+    answers=["smbtorture:persistent-open-reconnect-contended.reconnect-contended"],
 )
 def test_a_file_is_available_again_after_the_reconnect(lab: Lab, share: ShareAccess) -> None:
     """After the reconnect the sharing of the handle decides again who can open its file."""
@@ -145,6 +155,10 @@ def test_the_file_of_a_connected_handle_is_available(lab: Lab) -> None:
     "persistent.break-after-reconnect",
     requirements=["SMB2-3.3.5.9.12-20"],
     needs=[*NEEDS, BLACKHOLE],
+    answers=[
+        "smbtorture:persistent-open-reconnect-contended.reconnect-contended",
+        "smbtorture:persistent-open-reconnect-contended.reconnect-contended-win-broken",
+    ],
 )
 def test_a_break_waits_for_the_reconnect(lab: Lab) -> None:
     """A break of the lease that did not get through to the client is told when it has come back, and can be
@@ -170,6 +184,7 @@ def test_a_break_waits_for_the_reconnect(lab: Lab) -> None:
     "persistent.directory-of-open-file",
     requirements=["SMB2-3.3.7.1-13"],
     needs=NEEDS,
+    answers=["smbtorture:persistent-open.rename-dir-open-files"],
 )
 def test_the_directory_of_a_disconnected_handle_cannot_be_renamed(lab: Lab) -> None:
     """A directory with a file whose persistent handle is disconnected cannot be renamed."""

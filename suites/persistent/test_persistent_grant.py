@@ -46,6 +46,7 @@ WITHOUT: Final = (
     requirements=["SMB2-3.3.5.9.10-13", "SMB2-3.3.5.9.10-15"],
     needs=NEEDS,
     variants={"level": LEVELS, "dialect": SMB_3},
+    answers=["smbtorture:durable-v2-open.persistent-open-oplock", "ms:Model_PersistentHandle"],
 )
 def test_a_persistent_handle_needs_no_oplock(lab: Lab, level: OplockLevel) -> None:
     """On a continuously available share an open becomes persistent whatever its oplock and sharing."""
@@ -70,6 +71,14 @@ def test_a_persistent_handle_needs_no_oplock(lab: Lab, level: OplockLevel) -> No
     requirements=["SMB2-3.3.5.9.10-13"],
     needs=NEEDS,
     variants={"state": STATES},
+    answers=[
+        "smbtorture:durable-v2-open.persistent-open-lease",
+        "smbtorture:persistent-open.leaselevels",
+        "smbtorture:persistent-open.leaselevels_fo",
+        "smbtorture:persistent-open.leaselevels_fo_max_rwh",
+        "smbtorture:persistent-open.leaselevels_so",
+        "ms:Model_PersistentHandle",
+    ],
 )
 def test_a_persistent_handle_needs_no_lease(lab: Lab, state: LeaseState) -> None:
     """On a continuously available share an open becomes persistent whatever its lease and sharing."""
@@ -101,6 +110,11 @@ def test_a_persistent_handle_must_be_asked_for(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.10-14"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"dialect": SMB_3, "level": [OplockLevel.NONE, OplockLevel.II]},
+    answers=[
+        "smbtorture:durable-v2-open.persistent-open-oplock",
+        "smbtorture:durable-v2-open.persistent-open-lease",
+        "ms:DurableHandleV2_NoPersistenceGrantedOnNonCAShare",
+    ],
 )
 def test_no_persistence_on_an_ordinary_share(lab: Lab, level: OplockLevel) -> None:
     """On a share that is not continuously available an open without BATCH that asks for a persistent handle
@@ -120,6 +134,7 @@ def test_no_persistence_on_an_ordinary_share(lab: Lab, level: OplockLevel) -> No
     requirements=["SMB2-3.3.5.9.10-14"],
     needs=NEEDS,
     variants={"dialect": SMB_3, "kind": [Kind.V2_BARE, Kind.V2_BATCH]},
+    answers=["ms:Model_PersistentHandle"],
 )
 def test_no_persistence_without_the_capability(lab: Lab, kind: Kind) -> None:
     """A client that did not offer PERSISTENT_HANDLES gets a durable handle at most."""
@@ -160,6 +175,7 @@ def test_the_directory_attribute_excludes_persistence(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.10-11"],
     needs=NEEDS,
     variants={"timeout": [1, 5_000, 300_000, 300_001]},
+    answers=["smbtorture:persistent-open.timeout_5"],
 )
 def test_the_timeout_of_a_persistent_handle(lab: Lab, timeout: int) -> None:
     """The Timeout that is asked for with a persistent handle is granted up to 300 seconds."""

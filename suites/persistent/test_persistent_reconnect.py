@@ -47,6 +47,15 @@ def unknown(handle: Handle) -> FileId:
         *({"kind": kind, "state": RWH} for kind in KINDS),
         *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (LeaseState.NONE, R, RW, RH)),
     ],
+    answers=[
+        "smbtorture:persistent-open.leaselevels",
+        "smbtorture:persistent-open.leaselevels_fo",
+        "smbtorture:persistent-open.leaselevels_fo_max_rwh",
+        "smbtorture:persistent-open.leaselevels_so",
+        "ms:BVT_PersistentHandle_Reconnect",
+        "ms:BVT_PersistentHandles",
+        "ms:Model_PersistentHandle",
+    ],
 )
 def test_a_persistent_handle_comes_back(lab: Lab, kind: Kind, state: LeaseState) -> None:
     """A persistent handle survives the loss of its connection, whatever it holds, and keeps that."""
@@ -444,6 +453,7 @@ def test_a_persistent_handle_keeps_its_locks(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.6.2-02"],
     needs=NEEDS,
     variants={"kind": BARE},
+    answers=["smbtorture:persistent-open.timeout_5"],
 )
 def test_a_persistent_handle_is_gone_after_its_time(lab: Lab, kind: Kind) -> None:
     """Some time after its Timeout a persistent handle is gone, and its file is free."""
@@ -486,6 +496,10 @@ def test_a_persistent_handle_is_kept_for_its_time(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.7.1-04", "SMB2-3.3.5.9.12-24"],
     needs=NEEDS,
     variants={"kind": BARE, "returns": [True, False]},
+    answers=[
+        "smbtorture:persistent-open.deleteonclose-reconnect",
+        "smbtorture:persistent-open.deleteonclose-expire",
+    ],
 )
 def test_delete_on_close_of_a_persistent_handle(lab: Lab, kind: Kind, returns: bool) -> None:
     """A file that is to be deleted on close is deleted by the CLOSE after a reconnect, or when nobody comes
@@ -516,6 +530,7 @@ def test_delete_on_close_of_a_persistent_handle(lab: Lab, kind: Kind, returns: b
     "persistent.delete-on-close-of-two",
     requirements=["SMB2-3.3.5.9.12-24"],
     needs=NEEDS,
+    answers=["smbtorture:persistent-open.deleteonclose-twice"],
 )
 def test_the_last_of_two_persistent_handles_deletes(lab: Lab) -> None:
     """Of two handles with delete-on-close one runs out of time; the file goes with the other, which came

@@ -58,6 +58,7 @@ OTHERWISE: dict[str, CreateArguments] = {
     requirements=["SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": DURABLE, "dialect": SMB_3},
+    answers=["smbtorture:replay.replay-dhv2-oplock1", "ms:Model_ReplayCreate"],
 )
 def test_a_replay_returns_the_first_open(lab: Lab, caching: Caching) -> None:
     """A CREATE that comes again with the replay flag is answered as it was: same FileId, action and times."""
@@ -146,6 +147,7 @@ def test_a_create_is_replayed_many_times(lab: Lab, caching: Caching) -> None:
     requirements=["SMB2-3.3.5.9-11", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, MULTI_CHANNEL],
     variants={"caching": DURABLE, "dialect": SMB_3},
+    answers=["smbtorture:replay.replay3", "ms:Model_ReplayCreate"],
 )
 def test_a_create_is_replayed_on_another_channel(lab: Lab, caching: Caching) -> None:
     """A replay on another channel returns the first open, which can then be used on both."""
@@ -265,6 +267,7 @@ def test_a_create_is_replayed_on_another_tree(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9-12"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"what": tuple(OTHERWISE)},
+    answers=["smbtorture:replay.replay6", "ms:Model_ReplayCreate"],
 )
 def test_a_replay_that_asks_for_something_else(lab: Lab, what: str) -> None:
     """Access, sharing, disposition, options and attributes of a replay are not compared: it returns the first
@@ -281,6 +284,7 @@ def test_a_replay_that_asks_for_something_else(lab: Lab, what: str) -> None:
     "replay.create-otherwise-changes-nothing",
     requirements=["SMB2-3.3.5.9-12"],
     needs=[SMB3, DURABLE_HANDLES],
+    answers=["smbtorture:replay.replay-dhv2-oplock3"],
 )
 def test_a_replay_changes_no_open(lab: Lab) -> None:
     """A replay that shares everything does not make the first open share: others are still kept out."""
@@ -300,6 +304,7 @@ def test_a_replay_changes_no_open(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9-12"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"exists": [False, True]},
+    answers=["smbtorture:hole.replay-other-name"],
 )
 def test_a_replay_with_another_name(lab: Lab, exists: bool) -> None:
     """The name of a replay is not compared: it returns the first open, and makes no file of that name."""
@@ -321,6 +326,7 @@ def test_a_replay_with_another_name(lab: Lab, exists: bool) -> None:
     requirements=["SMB2-3.3.5.9-12"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"level": [OplockLevel.NONE, OplockLevel.II, OplockLevel.EXCLUSIVE]},
+    answers=["smbtorture:replay.replay-dhv2-oplock2"],
 )
 def test_a_replay_with_another_oplock(lab: Lab, level: OplockLevel) -> None:
     """A replay that asks for another oplock is answered with the one that the open has."""
@@ -337,6 +343,7 @@ def test_a_replay_with_another_oplock(lab: Lab, level: OplockLevel) -> None:
     "replay.create-other-oplock-keeps",
     requirements=["SMB2-3.3.5.9-12"],
     needs=[SMB3, DURABLE_HANDLES],
+    answers=["smbtorture:replay.replay-dhv2-oplock2"],
 )
 def test_a_replay_without_oplock_keeps_it(lab: Lab) -> None:
     """After a replay that asks for no oplock the open still has its own: it is broken when another opens."""
@@ -357,6 +364,7 @@ def test_a_replay_without_oplock_keeps_it(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9-12", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED, "state": [R, RH, LeaseState.NONE]},
+    answers=["smbtorture:replay.replay-dhv2-lease2"],
 )
 def test_a_replay_with_another_lease_state(lab: Lab, caching: Caching, state: LeaseState) -> None:
     """A replay that asks for less of a lease is answered with what the lease has."""
@@ -393,6 +401,7 @@ def test_a_replay_does_not_upgrade(lab: Lab, caching: Caching) -> None:
     requirements=["SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED, "state": [RH, R]},
+    answers=["smbtorture:replay.replay-dhv2-lease1", "smbtorture:replay.replay-dhv2-lease2"],
 )
 def test_a_replay_after_an_upgrade(lab: Lab, caching: Caching, state: LeaseState) -> None:
     """After another open has upgraded the lease, a replay returns the first open and the state of now."""
@@ -414,6 +423,7 @@ def test_a_replay_after_an_upgrade(lab: Lab, caching: Caching, state: LeaseState
     requirements=["SMB2-3.3.5.9-05"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED, "replayed": LEASED},
+    answers=["smbtorture:replay.replay-dhv2-lease3", "ms:Model_ReplayCreate"],
 )
 def test_a_replay_with_another_lease_key(lab: Lab, caching: Caching, replayed: Caching) -> None:
     """A replay with another lease key than that of the open's lease is refused; with its own it is not."""
@@ -448,6 +458,7 @@ def test_a_replay_with_the_other_version_of_its_lease(lab: Lab, caching: Caching
     requirements=["SMB2-3.3.5.9-06"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED},
+    answers=["smbtorture:replay.replay-dhv2-oplock-lease"],
 )
 def test_a_replay_that_asks_for_a_lease_instead(lab: Lab, caching: Caching) -> None:
     """A CREATE with an oplock is replayed with a lease: the open's oplock is returned."""
@@ -466,6 +477,7 @@ def test_a_replay_that_asks_for_a_lease_instead(lab: Lab, caching: Caching) -> N
     requirements=["SMB2-3.3.5.9-07"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED, "level": [OplockLevel.NONE, OplockLevel.BATCH]},
+    answers=["smbtorture:replay.replay-dhv2-lease-oplock", "smbtorture:hole.slip-replay-lease-as-oplock"],
 )
 def test_a_replay_that_asks_for_an_oplock_instead(lab: Lab, caching: Caching, level: OplockLevel) -> None:
     """A CREATE with a lease is replayed without: what comes of it is noted."""
@@ -485,6 +497,7 @@ def test_a_replay_that_asks_for_an_oplock_instead(lab: Lab, caching: Caching, le
     requirements=["SMB2-3.3.5.9.10-01", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, MULTI_CHANNEL],
     variants={"caching": DURABLE, "channel": [0, 1]},
+    answers=["smbtorture:replay.replay6"],
 )
 def test_a_create_guid_that_is_taken(lab: Lab, caching: Caching, channel: int) -> None:
     """A CREATE with the CreateGuid of an open, and without the replay flag, is refused on every channel; the
@@ -523,6 +536,7 @@ def test_a_create_guid_that_is_taken_by_another_file(lab: Lab) -> None:
     "replay.create-other-guid",
     requirements=["SMB2-3.3.5.9-03"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
+    answers=["smbtorture:hole.replay-other-name"],
 )
 def test_a_replay_with_another_create_guid(lab: Lab) -> None:
     """A replay with a CreateGuid that no open has opens the file once more."""
@@ -572,6 +586,7 @@ def test_the_timeout_of_what_never_arrived(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9-08", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": DURABLE},
+    answers=["smbtorture:replay.durable-reconnect-replay2"],
 )
 def test_a_create_is_replayed_in_another_session(lab: Lab, caching: Caching) -> None:
     """A replay in another session of the same client and user is refused, and the open is as it was."""
@@ -625,6 +640,7 @@ def test_a_create_is_replayed_by_another_user(lab: Lab, caching: Caching) -> Non
     "replay.create-by-another-client",
     requirements=["SMB2-3.3.5.9-10"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
+    answers=["smbtorture:hole.replay-other-client-guid"],
 )
 def test_a_create_is_replayed_by_another_client(lab: Lab) -> None:
     """A replay over a connection with another ClientGuid finds nothing: it opens the file once more."""
@@ -675,6 +691,7 @@ def test_a_create_guid_of_another_client(lab: Lab) -> None:
         },
         {"disposition": CreateDisposition.OPEN_IF, "share": SHARED, "status": Status.SUCCESS},
     ],
+    answers=["smbtorture:replay.replay-regular", "ms:Model_ReplayCreate", "ms:hole.slip-any-status"],
 )
 def test_a_create_without_create_guid(
     lab: Lab, disposition: CreateDisposition, share: ShareAccess, status: Status
@@ -694,6 +711,7 @@ def test_a_create_without_create_guid(
     "replay.create-durable-v1",
     requirements=["SMB2-3.3.5.9-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
+    answers=["ms:Model_ReplayCreate"],
 )
 def test_a_create_with_a_durable_handle_of_version_1(lab: Lab) -> None:
     """A durable handle of version 1 has no CreateGuid: a replay opens the file once more."""

@@ -200,6 +200,7 @@ def test_a_lock_that_waited_comes_again(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.14-10"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"index": [1, 64], "number": [0, 1, 15]},
+    answers=["smbtorture:hole.lock-replay-buckets"],
 )
 def test_the_first_lock_of_an_index(lab: Lab, index: int, number: int) -> None:
     """The first LOCK of an index is executed whatever its number: no entry is valid from the beginning."""
@@ -214,6 +215,7 @@ def test_the_first_lock_of_an_index(lab: Lab, index: int, number: int) -> None:
     "replay.lock-every-entry",
     requirements=["SMB2-3.3.5.14-10", "SMB2-3.3.5.14-01"],
     needs=[SMB3, MULTI_CHANNEL],
+    answers=["smbtorture:hole.lock-replay-buckets"],
 )
 def test_every_index_has_an_entry_of_its_own(lab: Lab) -> None:
     """Each of 64 indexes remembers a number of its own: the first of each is executed, none is again."""
@@ -239,6 +241,7 @@ def test_every_index_has_an_entry_of_its_own(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.14-02", "SMB2-3.3.5.14-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"index": [1, 64]},
+    answers=["smbtorture:hole.lock-replay-buckets", "ms:hole.slip-lock-sequence"],
 )
 def test_the_numbers_of_an_index_come_round(lab: Lab, index: int) -> None:
     """Twice through the 16 numbers of an index: lock and unlock in turn, each executed once and no more."""
@@ -433,6 +436,7 @@ def test_a_later_open_has_new_sequences(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.14-01"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": SMB_3},
+    answers=["smbtorture:hole.lock-replay-channels"],
 )
 def test_a_lock_that_comes_again_on_another_channel(lab: Lab) -> None:
     """A LOCK or an unlock that comes again on another channel is not executed again."""
@@ -456,6 +460,7 @@ def test_a_lock_that_comes_again_on_another_channel(lab: Lab) -> None:
         "fault": [fault for fault in (*NOTICED, *SILENT) if fault is not FaultKind.CUT],
         "position": [Position.AFTER_EXECUTION, Position.INSIDE_RESPONSE],
     },
+    answers=["smbtorture:hole.lock-replay-channels"],
 )
 def test_a_lock_whose_response_is_lost(lab: Lab, fault: FaultKind, position: Position) -> None:
     """A LOCK is executed and its channel is lost: it succeeds when it comes again on another one, and one
@@ -532,6 +537,7 @@ def test_a_lock_on_a_durable_open(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.14-01"],
     needs=[RESILIENCY],
     variants={"dialect": [Dialect.SMB_2_1, *SMB_3]},
+    answers=["ms:BVT_ResilientHandle_LockSequence", "ms:BVT_ResilientHandle_LockSequence_Lease"],
 )
 def test_a_lock_on_a_resilient_open(lab: Lab) -> None:
     """On a resilient open sequences are verified from 2.1 on."""

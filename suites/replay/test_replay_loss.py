@@ -43,6 +43,7 @@ SHORT_OF_A_RESPONSE: tuple[dict[str, object], ...] = tuple(
     requirements=["SMB2-3.3.5.9-11"],
     needs=[SMB3, DURABLE_HANDLES, MULTI_CHANNEL, BLACKHOLE],
     variants=SHORT_OF_A_RESPONSE,
+    answers=["ms:BVT_Replay_ReplayCreate"],
 )
 def test_a_create_whose_response_is_lost(lab: Lab, fault: FaultKind, position: Position) -> None:
     """A CREATE is executed and its channel is lost: its replay on another channel tells of the file made, and
@@ -217,6 +218,7 @@ def test_a_write_that_is_lost(lab: Lab, fault: FaultKind, position: Position) ->
     requirements=["SMB2-3.3.5.9.10-20"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, BLACKHOLE],
     variants={"caching": DURABLE, "fault": [FaultKind.CLOSE, FaultKind.RESET, FaultKind.CUT]},
+    answers=["smbtorture:replay.durable-reconnect-replay1"],
 )
 def test_a_replay_instead_of_a_reconnect(lab: Lab, caching: Caching, fault: FaultKind) -> None:
     """The client lost its session before it had the response to a CREATE: what a replay in a new session
@@ -242,6 +244,7 @@ def test_a_replay_instead_of_a_reconnect(lab: Lab, caching: Caching, fault: Faul
     requirements=["SMB2-3.3.5.9.10-20"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": DURABLE},
+    answers=["smbtorture:replay.durable-reconnect-replay3"],
 )
 def test_a_replay_after_the_previous_session_was_ended(lab: Lab, caching: Caching) -> None:
     """A new session ends the one before by its id: what a replay in it comes to is noted."""
@@ -263,6 +266,7 @@ def test_a_replay_after_the_previous_session_was_ended(lab: Lab, caching: Cachin
     requirements=["SMB2-3.3.5.9.10-20", "SMB2-3.3.5.9.10-05", "SMB2-3.3.5.9-13"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"caching": LEASED},
+    answers=["smbtorture:replay.replay-twice-durable"],
 )
 def test_a_replay_after_a_replay_after_a_disconnect(lab: Lab, caching: Caching) -> None:
     """Where a replay in a new session gets the open back, another replay does too, until the open is used."""

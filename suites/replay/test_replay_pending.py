@@ -49,6 +49,20 @@ def waiting(original: Original) -> CreateAnswer:
     requirements=["SMB2-3.3.5.9-21", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"held": HELD, "caching": EVERY},
+    answers=[
+        "smbtorture:replay.dhv2-pending1n-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending1n-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending1n-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending1n-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending1l-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending1l-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending1l-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending1l-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending1o-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending1o-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending1o-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending1o-vs-lease-windows",
+    ],
 )
 def test_a_replay_of_a_create_that_waits(lab: Lab, held: str, caching: Caching) -> None:
     """What the replay of a waiting CREATE is answered with is noted; once that one has ended, a replay
@@ -81,6 +95,20 @@ def test_a_replay_of_a_create_that_waits(lab: Lab, held: str, caching: Caching) 
     requirements=["SMB2-3.3.5.9-21", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, MULTI_CHANNEL],
     variants={"held": HELD, "caching": DURABLE},
+    answers=[
+        "smbtorture:replay.dhv2-pending3n-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3n-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3n-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3n-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending3l-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3l-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3l-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3l-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending3o-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3o-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3o-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3o-vs-lease-windows",
+    ],
 )
 def test_a_replay_on_another_channel_of_a_create_that_waits(lab: Lab, held: str, caching: Caching) -> None:
     """While a CREATE waits on one channel its replay comes on another; once it has ended, a replay there
@@ -164,6 +192,10 @@ def test_a_replay_after_the_original_was_cancelled(lab: Lab, held: str) -> None:
     requirements=["SMB2-3.3.5.9-03", "SMB2-3.3.5.9-21"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"held": HELD},
+    answers=[
+        "smbtorture:replay.dhv2-pending1n-vs-violation-lease-ack-sane",
+        "smbtorture:replay.dhv2-pending1n-vs-violation-lease-ack-windows",
+    ],
 )
 def test_a_replay_of_a_create_that_failed(lab: Lab, held: str) -> None:
     """A CREATE that waited and then failed leaves nothing that a replay could return: that fails like it, and
@@ -192,6 +224,10 @@ def test_a_replay_of_a_create_that_failed(lab: Lab, held: str) -> None:
     requirements=["SMB2-3.3.5.9-21", "SMB2-3.3.5.9-01"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"held": HELD},
+    answers=[
+        "smbtorture:replay.dhv2-pending1n-vs-violation-lease-close-sane",
+        "smbtorture:replay.dhv2-pending1n-vs-violation-lease-close-windows",
+    ],
 )
 def test_a_replay_of_a_create_that_waits_for_a_handle(lab: Lab, held: str) -> None:
     """A CREATE waits because of a sharing violation, which the holder resolves by closing: a replay meanwhile
@@ -219,6 +255,32 @@ def test_a_replay_of_a_create_that_waits_for_a_handle(lab: Lab, held: str) -> No
     requirements=["SMB2-3.3.5.9-01", "SMB2-3.3.5.9-21"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, MULTI_CHANNEL, BLACKHOLE],
     variants={"held": HELD, "fault": ENDS},
+    answers=[
+        "smbtorture:replay.dhv2-pending2n-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending2n-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending2n-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending2n-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending2l-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending2l-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending2l-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending2l-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending2o-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending2o-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending2o-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending2o-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending3n-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3n-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3n-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3n-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending3l-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3l-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3l-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3l-vs-lease-windows",
+        "smbtorture:replay.dhv2-pending3o-vs-oplock-sane",
+        "smbtorture:replay.dhv2-pending3o-vs-oplock-windows",
+        "smbtorture:replay.dhv2-pending3o-vs-lease-sane",
+        "smbtorture:replay.dhv2-pending3o-vs-lease-windows",
+    ],
 )
 def test_a_replay_after_channel_upon_channel_is_lost(lab: Lab, held: str, fault: FaultKind) -> None:
     """A CREATE waits, its channel is lost, and so are those of its replays: when the file is free, a replay

@@ -89,6 +89,7 @@ def test_a_replay_with_the_persistent_flag_on_another_share(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9.10-01", "SMB2-3.3.5.9-01"],
     needs=NEEDS,
     variants={"caching": CACHING},
+    answers=["smbtorture:replay.replay5"],
 )
 def test_a_create_guid_of_a_persistent_open(lab: Lab, caching: Caching) -> None:
     """A CREATE without the replay flag, with the CreateGuid of a persistent open, is refused."""
@@ -119,6 +120,17 @@ def test_a_persistent_replay_of_what_never_arrived(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.9-17"],
     needs=NEEDS,
     variants={"use": tuple(USES)},
+    answers=[
+        "ms:Replay_PersistentHandle_Write_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_Read_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_Flush_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_IoCtl_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_SetInfo_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_Lock_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_QueryDirectory_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_QueryInfo_ReplayEligibleCleared",
+        "ms:Replay_PersistentHandle_ChangeNotify_ReplayEligibleCleared",
+    ],
 )
 def test_a_persistent_replay_after_the_open_was_used(lab: Lab, use: str) -> None:
     """After any request on a persistent open that is connected, a replay is told to come again."""
@@ -173,6 +185,7 @@ def test_a_persistent_replay_by_another_client(lab: Lab, persistent: bool) -> No
     requirements=["SMB2-3.3.5.9-20"],
     needs=NEEDS,
     variants={"caching": CACHING, "fault": NOTICED},
+    answers=["smbtorture:replay.replay5", "smbtorture:persistent-open.replay-reconnect"],
 )
 def test_a_persistent_replay_after_a_disconnect(lab: Lab, caching: Caching, fault: FaultKind) -> None:
     """A replay in a new session returns the persistent open of a session that was lost, or is told to come
@@ -201,6 +214,7 @@ def test_a_persistent_replay_after_a_disconnect(lab: Lab, caching: Caching, faul
     requirements=["SMB2-3.3.5.9-20"],
     needs=NEEDS,
     variants={"caching": CACHING},
+    answers=["smbtorture:persistent-open.replay-multi"],
 )
 def test_a_persistent_replay_of_a_used_open_after_a_disconnect(lab: Lab, caching: Caching) -> None:
     """A replay in a new session returns a persistent open also after it was used, or is told to come again;

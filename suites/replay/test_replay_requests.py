@@ -29,6 +29,11 @@ FLAGGED = Tamper(header=_flag)
     requirements=["SMB2-3.3.5.2.10-10", "SMB2-3.3.5.2.10-16"],
     needs=[SMB3],
     variants={"command": (*CHANGES, *OF_FILES, "CLOSE"), "dialect": SMB_3},
+    answers=[
+        "smbtorture:replay.replay-commands",
+        "smbtorture:hole.replay-flag-non-modifying",
+        "ms:Model_ReplayFileOperation",
+    ],
 )
 def test_the_flag_on_a_first_request(lab: Lab, command: str) -> None:
     """A request with the replay flag that was never sent before is executed."""
@@ -45,6 +50,7 @@ def test_the_flag_on_a_first_request(lab: Lab, command: str) -> None:
     requirements=["SMB2-3.3.5.2.10-16"],
     needs=[SMB3],
     variants={"command": tuple(OF_DIRECTORIES)},
+    answers=["smbtorture:replay.replay-commands"],
 )
 def test_the_flag_on_requests_for_directories(lab: Lab, command: str) -> None:
     """QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO of a directory are executed with the replay flag."""
@@ -59,6 +65,7 @@ def test_the_flag_on_requests_for_directories(lab: Lab, command: str) -> None:
     requirements=["SMB2-3.3.5.2.10-02"],
     needs=[SMB3],
     variants={"command": (*WITHOUT_FILE, "LOGOFF")},
+    answers=["smbtorture:hole.replay-flag-non-modifying"],
 )
 def test_the_flag_on_requests_without_a_file(lab: Lab, command: str) -> None:
     """The replay flag means nothing to ECHO, TREE_CONNECT, TREE_DISCONNECT, LOGOFF and plain CREATE."""
@@ -134,6 +141,7 @@ def test_a_replayed_write_writes(lab: Lab, channel: int) -> None:
     requirements=["SMB2-3.3.5.2.10-10"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"channel": [0, 1]},
+    answers=["smbtorture:replay.replay4"],
 )
 def test_a_replayed_write_of_something_else(lab: Lab, channel: int) -> None:
     """A WRITE with the replay flag that carries other data than before writes that data."""

@@ -59,6 +59,18 @@ def unlocked(file: LabOpen) -> Answer:
     requirements=["SMB2-3.3.5.9-13"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"use": tuple(USES)},
+    answers=[
+        "smbtorture:replay.replay6",
+        "ms:Replay_NonPersistentHandle_Write_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_Read_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_Flush_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_IoCtl_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_SetInfo_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_Lock_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_QueryDirectory_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_QueryInfo_ReplayEligibleCleared",
+        "ms:Replay_NonPersistentHandle_ChangeNotify_ReplayEligibleCleared",
+    ],
 )
 def test_a_replay_after_the_open_was_used(lab: Lab, use: str) -> None:
     """After any request on the open, a replay of its CREATE opens the file once more."""
@@ -260,6 +272,7 @@ def test_a_replay_after_a_lease_was_acknowledged(lab: Lab, caching: Caching) -> 
     requirements=["SMB2-3.3.5.9-14", "SMB2-3.3.5.9.10-03"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"replay": [False, True]},
+    answers=["smbtorture:hole.replay-after-close"],
 )
 def test_a_create_again_after_the_close(lab: Lab, replay: bool) -> None:
     """After a CLOSE the CreateGuid is free: the CREATE opens the file once more, as a replay or not."""
@@ -275,6 +288,7 @@ def test_a_create_again_after_the_close(lab: Lab, replay: bool) -> None:
     "replay.closed-on-another-channel",
     requirements=["SMB2-3.3.5.9-14", "SMB2-3.3.5.9.10-03"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, MULTI_CHANNEL],
+    answers=["smbtorture:hole.replay-after-close"],
 )
 def test_a_replay_after_a_close_elsewhere(lab: Lab) -> None:
     """The FileId that a CLOSE on another channel has ended does not come back with a replay."""

@@ -26,6 +26,11 @@ UNKNOWN: Final = FileId(0x7E57_0000_7E57, 0x7E57_0000_7E57)
     requirements=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-06"],
     needs=[SMB3],
     variants={"command": tuple(OF_FILES)},
+    answers=[
+        "smbtorture:replay.channel-sequence",
+        "smbtorture:replay.replay4",
+        "smbtorture:hole.sequence-flush-lock-create",
+    ],
 )
 def test_other_commands_may_be_stale(lab: Lab, command: str) -> None:
     """READ, FLUSH, LOCK and QUERY_INFO are executed with a stale number, beside a WRITE that is refused."""
@@ -55,7 +60,12 @@ def test_directories_may_be_read_with_stale_numbers(lab: Lab, command: str) -> N
     check.alive(session)
 
 
-@case("sequence.exempt-stale-lock", requirements=["SMB2-3.3.5.2.10-07"], needs=[SMB3])
+@case(
+    "sequence.exempt-stale-lock",
+    requirements=["SMB2-3.3.5.2.10-07"],
+    needs=[SMB3],
+    answers=["smbtorture:hole.sequence-flush-lock-create"],
+)
 def test_a_stale_lock_locks(lab: Lab) -> None:
     """A LOCK with a stale number locks, and an unlock with a stale number unlocks."""
     session = lab.logon()
@@ -155,6 +165,7 @@ def test_a_stale_read_does_not_move_the_open(lab: Lab, command: str, replay: boo
     requirements=["SMB2-3.3.5.2.10-16"],
     needs=[SMB3],
     variants={"command": tuple(OF_FILES), "number": [0, 1, 2]},
+    answers=["smbtorture:hole.replay-flag-non-modifying"],
 )
 def test_other_commands_may_be_replays(lab: Lab, command: str, number: int) -> None:
     """READ, FLUSH, LOCK and QUERY_INFO with the replay flag are executed whatever their number."""
@@ -262,6 +273,7 @@ def test_a_file_that_is_not_there(lab: Lab, change: str, which: str) -> None:
     "sequence.smb2-has-none",
     requirements=["SMB2-3.3.5.2.10-01"],
     variants={"change": EACH, "dialect": SMB_2, "number": [1, 0x8000, 0xFFFF]},
+    answers=["smbtorture:hole.sequence-smb2"],
 )
 def test_smb2_has_no_numbers(lab: Lab, change: str, number: int) -> None:
     """With 2.0.2 and 2.1 the bytes of ChannelSequence are not looked at."""
@@ -276,6 +288,7 @@ def test_smb2_has_no_numbers(lab: Lab, change: str, number: int) -> None:
     "sequence.smb2-has-no-replays",
     requirements=["SMB2-3.3.5.2.10-19", "SMB2-3.3.5.2.10-01"],
     variants={"change": EACH, "dialect": SMB_2},
+    answers=["smbtorture:hole.sequence-smb2"],
 )
 def test_smb2_has_no_replays(lab: Lab, change: str) -> None:
     """With 2.0.2 and 2.1 nobody says what the bit of the replay flag does; the session goes on."""

@@ -51,6 +51,7 @@ def test_the_number_of_the_open_is_in_order(lab: Lab, change: str) -> None:
     requirements=["SMB2-3.3.5.2.10-05"],
     needs=[SMB3],
     variants={"change": EACH, "distance": [1, 0x100, FARTHEST - 1]},
+    answers=["smbtorture:replay.channel-sequence"],
 )
 def test_a_newer_number_is_in_order(lab: Lab, change: str, distance: int) -> None:
     """A request whose number is ahead of that of the open is executed."""
@@ -81,6 +82,7 @@ def test_a_newer_number_becomes_that_of_the_open(lab: Lab, change: str, distance
     requirements=["SMB2-3.3.5.2.10-06"],
     needs=[SMB3],
     variants={"change": EACH, "distance": [1, 0x100, FARTHEST]},
+    answers=["smbtorture:replay.channel-sequence"],
 )
 def test_a_stale_number_is_refused(lab: Lab, change: str, distance: int) -> None:
     """A request whose number is behind that of the open fails."""
@@ -145,6 +147,7 @@ def test_the_farthest_number_ahead(lab: Lab, change: str, start: int) -> None:
     requirements=["SMB2-3.3.5.2.10-09"],
     needs=[SMB3],
     variants={"change": EACH, "start": [0, 1, FARTHEST]},
+    answers=["smbtorture:replay.channel-sequence"],
 )
 def test_the_number_half_way_round(lab: Lab, change: str, start: int) -> None:
     """A number that is 0x8000 away, and larger, is stale."""
@@ -178,6 +181,7 @@ def test_the_smaller_number_half_way_round(lab: Lab, change: str, start: int) ->
     requirements=["SMB2-3.3.5.2.10-08"],
     needs=[SMB3],
     variants={"change": EACH, "number": [0, 1, FARTHEST - 1]},
+    answers=["smbtorture:replay.channel-sequence"],
 )
 def test_numbers_come_round(lab: Lab, change: str, number: int) -> None:
     """For an open at 0xFFFF small numbers are newer, and 0xFFFF is stale once one of them has come."""
@@ -208,6 +212,7 @@ def test_twice_around(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.10-05", "SMB2-3.3.5.2.10-06"],
     needs=[SMB3],
     variants={"walk": [1, 2, 3]},
+    answers=["smbtorture:replay.channel-sequence"],
 )
 def test_a_random_walk(lab: Lab) -> None:
     """Random numbers, near and far, on random requests with and without the replay flag: each is judged by

@@ -26,6 +26,7 @@ from suites.tree.dialects import SMB_3
     requirements=["SMB2-3.3.5.2.10-10"],
     needs=[SMB3],
     variants={"change": EACH, "dialect": SMB_3},
+    answers=["ms:Model_ReplayFileOperation", "ms:hole.slip-any-status"],
 )
 def test_a_replay_with_the_number_of_the_open(lab: Lab, change: str) -> None:
     """A replay with the number that the open has is executed, as often as one comes."""
@@ -41,6 +42,7 @@ def test_a_replay_with_the_number_of_the_open(lab: Lab, change: str) -> None:
     requirements=["SMB2-3.3.5.2.10-12"],
     needs=[SMB3],
     variants={"change": EACH, "distance": [1, 0x100, FARTHEST]},
+    answers=["ms:Model_ReplayFileOperation"],
 )
 def test_a_replay_with_a_newer_number(lab: Lab, change: str, distance: int) -> None:
     """A replay whose number is ahead of that of the open is executed where nothing is outstanding."""
@@ -88,6 +90,7 @@ def test_a_replay_of_another_command_moves_the_open(lab: Lab, command: str) -> N
     requirements=["SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-10"],
     needs=[SMB3],
     variants={"change": EACH, "distance": [1, 0x100, FARTHEST]},
+    answers=["smbtorture:replay.channel-sequence", "ms:Model_ReplayFileOperation"],
 )
 def test_a_stale_replay_is_refused(lab: Lab, change: str, distance: int) -> None:
     """A replay whose number is behind that of the open fails."""
@@ -199,6 +202,7 @@ def test_a_stale_replay_of_a_copy_copies_nothing(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.2.10-12", "SMB2-3.3.5.2.10-06"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"change": EACH},
+    answers=["smbtorture:replay.replay4"],
 )
 def test_a_replay_on_another_channel(lab: Lab, change: str) -> None:
     """A replay with the next number on another channel is executed, and makes the first channel's number
