@@ -35,6 +35,9 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     server.policies.replay.note_use(open_, request)
     if open_.oplock_state is not OplockState.BREAKING:
         return Reply(policy.not_breaking_status(open_, body.oplock_level))
+    if open_.oplock_level is OplockLevel.LEASE:
+        # It is the lease that breaks, and 3.3.5.22.2 that ends it.
+        return Reply(policy.leased_open_status())
     if body.oplock_level == OplockLevel.LEASE:
         scheduler.complete(open_, OplockLevel.NONE, now)
         return Reply(policy.lease_level_status())

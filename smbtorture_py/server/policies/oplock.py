@@ -136,6 +136,11 @@ class OplockPolicy:
         del open_, level
         return Status.INVALID_DEVICE_STATE
 
+    def leased_open_status(self) -> Status:
+        """What the acknowledgment of an oplock fails with on an open whose lease is breaking; the lease goes
+        on breaking (3.3.5.22.1 knows of no such case)."""
+        return Status.INVALID_OPLOCK_PROTOCOL
+
     def lease_level_status(self) -> Status:
         """What an acknowledgment with SMB2_OPLOCK_LEVEL_LEASE fails with (3.3.5.22.1)."""
         return Status.INVALID_PARAMETER
