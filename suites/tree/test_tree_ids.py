@@ -106,6 +106,8 @@ def test_a_tree_is_disconnected_over_another_channel(lab: Lab, number: int) -> N
     check(tree.disconnect(on=there), specification=Status.SUCCESS)
     for channel in session.channels:
         check(tree.create(on=channel), specification=Status.NETWORK_NAME_DELETED)
+    for channel in session.channels:
+        # Only now: a new tree connect may get the TreeId that is free again.
         check(session.tree_connect(on=channel), specification=Status.SUCCESS)
     check.alive(session)
 
