@@ -360,6 +360,19 @@ def test_every_answer_to_an_acknowledgment(pair) -> None:
     assert answer.header.status == Status.UNSUCCESSFUL
 
 
+def test_an_oplock_acknowledgment_is_none_of_a_lease(pair) -> None:
+    holder, other = pair
+    mine = holder.leased("f", lease_v2(RWH))
+    other.call(create_request("f"))
+    lease_break(holder)
+    for level in (OplockLevel.NONE, OplockLevel.II, OplockLevel.LEASE):
+        (answer,) = holder.calls(OplockBreakAcknowledgment(file_id=mine.file_id, oplock_level=level))
+        assert answer.header.status == Status.INVALID_OPLOCK_PROTOCOL
+    assert other.take() == []
+    (answer,) = holder.acknowledge(RH)
+    assert answer.header.status == Status.SUCCESS
+
+
 def test_less_than_asked_may_be_acknowledged(pair) -> None:
     holder, other = pair
     holder.leased("f", lease_v2(RWH))
