@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import read
+from smbtorture_py.runs import Ledger, RunOptions
+from tests.made_records import result
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
@@ -81,3 +84,36 @@ def test_a_baseline_that_is_none_stops_the_run_before_it_begins(tmp_path):
     assert "nowhere.jsonl: cannot be read" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "flag").exists()
+
+
+class Logging:
+    """A started target that has a log."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def log(self) -> str:
+        return self.text
+
+
+def test_what_the_server_logged_lies_beside_an_unexpected_result(tmp_path):
+    target = Logging()
+    ledger = Ledger(RunOptions(target="nas", seed=1, records=tmp_path / "records.jsonl"), target)
+    logs = {}
+    for name, said, verdict in (
+        ("one", "before\n", Verdict.REGRESSION),
+        ("known", "of no interest\n", Verdict.KNOWN),
+        ("two", "since then\n", Verdict.REGRESSION),
+        ("three", "", Verdict.REGRESSION),
+    ):
+        target.text += said
+        folder = tmp_path / "evidence" / name
+        folder.mkdir(parents=True)
+        failed = result(f"own.{name}", Outcome.FAIL, verdict=verdict)
+        ledger.add_server_log(replace(failed, evidence=f"evidence/{name}"))
+        log = folder / "server.log"
+        logs[name] = log.read_text() if log.is_file() else None
+    assert logs == {"one": "before\n", "known": None, "two": "of no interest\nsince then\n", "three": None}
+    target.text = "rotated\n"
+    ledger.add_server_log(replace(failed, evidence="evidence/three"))
+    assert (tmp_path / "evidence/three/server.log").read_text() == "rotated\n"
