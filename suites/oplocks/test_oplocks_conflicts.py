@@ -369,7 +369,12 @@ def test_a_rename_while_the_parent_is_open_for_deletion(lab: Lab) -> None:
     "oplocks.set-by-path",
     requirements=["SMB2-3.3.4.6-13", "SMB2-3.3.4.6-08"],
     variants={"action": [changes.set_end_of_file, changes.set_allocation]},
-    answers=["smbtorture:oplock.batch11", "smbtorture:oplock.batch12", "smbtorture:oplock.exclusive3"],
+    answers=[
+        "smbtorture:oplock.batch11",
+        "smbtorture:oplock.batch12",
+        "smbtorture:oplock.exclusive3",
+        "smbtorture:hole.slip-levelii-double-break",
+    ],
 )
 def test_a_size_is_set_by_another(lab: Lab, action: Callable[[LabOpen], Answer]) -> None:
     """Another client that opens a file and sets its size breaks a batch oplock twice: to II, and to none."""
