@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from smbtorture_py.conformance.case import Case
-from smbtorture_py.conformance.catalogue import Catalogue, Requirement
+from smbtorture_py.conformance.catalogue import Catalogue, Level, Requirement
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.outside_checks import OutsideCheck, OutsideChecks, outside_checks
 from smbtorture_py.detection import detections, is_related, run_hermetically
@@ -216,10 +216,14 @@ def document(coverage: Coverage) -> dict[str, object]:
 
 
 def _counts(coverage: Coverage) -> dict[str, int]:
+    proven = coverage.proven_by
     return {
         "requirements": len(coverage.catalogue),
         "requirements_with_cases": sum(one.id in coverage.cited_by for one in coverage.catalogue),
-        "requirements_covered": len(coverage.proven_by),
+        "requirements_covered": len(proven),
+        "requirements_silent": sum(
+            coverage.catalogue[one].level is Level.SILENT for one in coverage.cited_by if one not in proven
+        ),
         "cases": len(coverage.cases),
         "cases_proven": len(coverage.cases) - len(coverage.unproven_cases),
         "defects": len(coverage.defects),
@@ -234,7 +238,8 @@ def headlines(coverage: Coverage) -> list[str]:
     counts = _counts(coverage)
     return [
         f"{counts['requirements']} requirements in the catalogue, "
-        f"{counts['requirements_with_cases']} have cases, {counts['requirements_covered']} are covered",
+        f"{counts['requirements_with_cases']} have cases, {counts['requirements_covered']} are covered, "
+        f"{counts['requirements_silent']} of the others cannot be, the specification being silent",
         f"{counts['cases']} cases, {counts['cases_proven']} are made to fail by a defect",
         f"{counts['defects']} defects, {counts['defects_noticed']} are noticed for what they break",
         f"{counts['outside_checks']} checks and holes of other suites, "
@@ -277,7 +282,8 @@ def markdown(coverage: Coverage) -> str:
         "Written by `make coverage`; do not edit. A requirement is *covered* when some defect of the bundled",
         "server breaks it and makes a case fail by it, while the same case is fine without the defect: the",
         "last column names one such pair, which `make detection` runs again. A requirement that cases cite",
-        "and no defect makes fail is not counted.",
+        "and no defect makes fail is not counted. Where the specification is silent there is nothing to",
+        "break: what a server does is observed, and the last column says *silent*.",
         "",
         *(f"* {line}" for line in headlines(coverage)),
         "",
@@ -299,7 +305,10 @@ def markdown(coverage: Coverage) -> str:
         if rows:
             lines += ["| requirement | level | cases | proven by |", "|---|---|--:|---|"]
         for one in rows:
-            shown = f"`{proven[one.id][0].case}`, `{proven[one.id][0].defect}`" if one.id in proven else "-"
+            unproven = Level.SILENT.value if one.level is Level.SILENT else "-"
+            shown = (
+                f"`{proven[one.id][0].case}`, `{proven[one.id][0].defect}`" if one.id in proven else unproven
+            )
             lines.append(f"| {one.id} | {one.level} | {len(cited[one.id])} | {shown} |")
         without = [one.id for one in requirements if one.id not in cited]
         if without:

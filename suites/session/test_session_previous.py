@@ -5,7 +5,7 @@ from smbtorture_py.conformance.checks import any_error, check
 from smbtorture_py.conformance.lab import Lab, LabTree
 from smbtorture_py.conformance.needs import ANONYMOUS, GUEST, MULTI_CHANNEL, SECOND_USER, SMB3
 from smbtorture_py.wire.change_notify import CompletionFilter
-from smbtorture_py.wire.create import ShareAccess
+from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 
@@ -28,6 +28,7 @@ def tree_with_open(lab: Lab) -> tuple[LabTree, str]:
     answers=[
         "smbtorture:session.reconnect1",
         "smbtorture:session.reconnect2",
+        "smbtorture:hole.slip-reconnect-oplock",
     ],
 )
 def test_a_previous_session_is_ended(lab: Lab, same_connection: bool) -> None:
@@ -37,7 +38,10 @@ def test_a_previous_session_is_ended(lab: Lab, same_connection: bool) -> None:
     connection = old.connection if same_connection else lab.connect()
     answer = connection.session_setup(previous_session_id=old.session_id)
     check(answer, requirement="SMB2-3.3.5.5.3-33", specification=Status.SUCCESS)
-    check(answer.session.tree().create(name), specification=Status.SUCCESS)
+    opened = answer.session.tree().create(name, requested_oplock_level=OplockLevel.BATCH)
+    check(opened, specification=Status.SUCCESS)
+    # Beside an open that is still there it would be level II.
+    check.field(opened, "oplock_level", specification=OplockLevel.BATCH, permitted_none=OplockLevel.NONE)
     check(old.tree_connect(encrypt=False), specification=Status.USER_SESSION_DELETED)
     check.alive(answer.session)
 

@@ -161,8 +161,8 @@ class OplockPolicy:
         return Status.SUCCESS
 
     def level_of_acknowledgment(self, open_: Open, level: OplockLevel) -> OplockLevel:
-        """The level the break ends with: EXCLUSIVE counts as NONE; never above what the break asked for
-        (3.3.5.22.1)."""
+        """The level the break ends with: EXCLUSIVE counts as NONE (3.3.5.22.1); after a break to none the
+        object store has nothing else to give, whatever is acknowledged ([MS-FSA] 2.1.5.19)."""
         if level is OplockLevel.EXCLUSIVE or open_.break_level is OplockLevel.NONE:
             return OplockLevel.NONE
         return level
