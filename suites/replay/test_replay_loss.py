@@ -317,9 +317,11 @@ def test_a_create_guid_of_a_disconnected_open(lab: Lab, caching: Caching) -> Non
     """A CREATE without the replay flag is refused while an open of its CreateGuid waits for its client."""
     client = Client(lab.logon())
     original = Original(client.tree, caching)
-    original.open()
+    file = original.open()
     client.lose()
     back = client.back()
     answer = original.send(tree=back.tree)
+    if answer.actual is Status.SUCCESS and answer.open.file_id.persistent == file.file_id.persistent:
+        check(answer, specification=Status.DUPLICATE_OBJECTID, reconnected=Status.SUCCESS)
     check(answer, specification=Status.DUPLICATE_OBJECTID, opened_again=Status.SUCCESS)
     check.alive(back.session)
