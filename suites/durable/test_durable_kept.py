@@ -193,6 +193,7 @@ def test_a_change_ends_it(lab: Lab, kind: Kind, what: str) -> None:
     """
     client, other = Client(lab.logon()), Client(lab.another_client())
     handle = client.handle(kind, state=RH)
+    handle.file.write(b"what others may lock").required()
     client.leave(other)
     name = lab.name("renamed")
     touch(handle, other, what, name)

@@ -516,9 +516,12 @@ def test_delete_on_close_of_a_persistent_handle(lab: Lab, kind: Kind, returns: b
     wanted = Status.OBJECT_NAME_NOT_FOUND
 
     def look() -> Answer:
-        return other.tree.create(
+        answer = other.tree.create(
             handle.file.name, desired_access=STAT, create_disposition=CreateDisposition.OPEN
         )
+        if answer.actual is Status.SUCCESS:
+            answer.open.close()
+        return answer
 
     gone = lab.eventually(look, lambda one: one.actual is wanted, within=LONG)
     which = "SMB2-3.3.7.1-04" if returns else "SMB2-3.3.5.9.12-24"
