@@ -46,6 +46,8 @@ DISPOSITIONS = (CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF, Cre
     needs=[LEASING, SMB3],
     variants={"action": ACTIONS, "held": [R, RH]},
     answers=[
+        "ms:Model_Lease",
+        "ms:hole.slip-lost-assertions",
         "smbtorture:lease.break",
         "smbtorture:lease.breaking5",
         "ms:BVT_Leasing_FileLeasingV1",

@@ -38,6 +38,7 @@ DURATION = 0x1234
     requirements=["SMB2-3.3.5.9.8-01", "SMB2-3.3.5.9.11-01"],
     needs=[LEASING, SMB3],
     variants={"state": [NONE, R, RH, RW, RWH], "version": VERSIONS},
+    answers=["smbtorture:lease.request", "ms:Model_Lease"],
 )
 def test_a_lease_without_conflict(lab: Lab, state: LeaseState, version: int) -> None:
     """A file that nobody else has open gets the lease asked for, in a context of the version asked for."""
@@ -81,6 +82,7 @@ def test_leases_in_each_dialect(lab: Lab, version: int) -> None:
     requirements=["SMB2-3.3.5.9.8-02"],
     needs=[LEASING],
     variants={"state": [H, W, WH], "version": VERSIONS},
+    answers=["smbtorture:lease.request"],
 )
 def test_a_lease_without_read_caching(lab: Lab, state: LeaseState, version: int) -> None:
     """A lease that would cache writes or handles but no reads is granted as asked for, or not at all."""
@@ -141,7 +143,12 @@ def test_a_lease_context_of_a_wrong_length(lab: Lab, length: int) -> None:
     check.alive(tree.session)
 
 
-@case("leases.level-without-context", requirements=["SMB2-3.3.5.9-25"], needs=[LEASING])
+@case(
+    "leases.level-without-context",
+    requirements=["SMB2-3.3.5.9-25"],
+    needs=[LEASING],
+    answers=["ms:hole.slip-oplock-level-lease"],
+)
 def test_the_level_without_the_context(lab: Lab) -> None:
     """RequestedOplockLevel LEASE without a lease context gets no oplock."""
     tree = lab.logon().tree()
@@ -202,6 +209,7 @@ def v2_reserved(key: bytes) -> CreateContext:
     requirements=["SMB2-2.2.13.2.8-01"],
     needs=[LEASING, SMB3],
     variants={"change": [v1_flags, v1_duration, v2_flags, v2_duration, v2_reserved]},
+    answers=["smbtorture:lease.v2_flags_breaking"],
 )
 def test_fields_that_are_ignored(lab: Lab, change: Callable[[bytes], CreateContext]) -> None:
     """Flags, LeaseDuration and Reserved of a request are ignored: the lease is granted, with zero in each."""
@@ -220,6 +228,12 @@ def test_fields_that_are_ignored(lab: Lab, change: Callable[[bytes], CreateConte
     requirements=["SMB2-3.3.5.9.8-03"],
     needs=[LEASING],
     variants={"other": ["existing", "new"], "version": VERSIONS},
+    answers=[
+        "smbtorture:lease.duplicate_create",
+        "smbtorture:lease.duplicate_open",
+        "smbtorture:lease.request",
+        "ms:Model_Lease",
+    ],
 )
 def test_one_key_for_two_files(lab: Lab, other: str, version: int) -> None:
     """A lease key in use is refused for another file; once the first file is closed it is free."""
@@ -264,7 +278,12 @@ def test_one_key_for_two_names(lab: Lab) -> None:
     check.alive(tree.session)
 
 
-@case("leases.key-on-a-stream", requirements=["SMB2-3.3.5.9.8-04"], needs=[LEASING, SMB3, NAMED_STREAMS])
+@case(
+    "leases.key-on-a-stream",
+    requirements=["SMB2-3.3.5.9.8-04"],
+    needs=[LEASING, SMB3, NAMED_STREAMS],
+    answers=["smbtorture:lease.request"],
+)
 def test_one_key_for_file_and_stream(lab: Lab) -> None:
     """The key of a file's lease is refused for a stream of the file, which can have a lease with another
     key.
@@ -319,6 +338,7 @@ def pairs(kind: str) -> list[dict[str, LeaseState]]:
     requirements=["SMB2-3.3.5.9.8-05"],
     needs=[LEASING, SMB3],
     variants=pairs("superset"),
+    answers=["smbtorture:lease.upgrade", "smbtorture:lease.upgrade2"],
 )
 def test_upgrade(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     """An open with the key that asks for more than the lease has gets it, where nobody else has the file
@@ -337,6 +357,7 @@ def test_upgrade(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     requirements=["SMB2-3.3.5.9.8-06"],
     needs=[LEASING, SMB3],
     variants=pairs("subset"),
+    answers=["smbtorture:lease.upgrade", "smbtorture:lease.upgrade2"],
 )
 def test_no_downgrade(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     """An open with the key that asks for less than the lease has, or the same, leaves the lease as it is."""
@@ -354,6 +375,7 @@ def test_no_downgrade(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     requirements=["SMB2-3.3.5.9.8-14"],
     needs=[LEASING, SMB3],
     variants=pairs("neither"),
+    answers=["smbtorture:lease.upgrade2", "smbtorture:lease.upgrade"],
 )
 def test_neither_more_nor_less(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     """An open with the key that asks for something else takes nothing away: the lease stays or becomes the
@@ -378,6 +400,7 @@ def test_neither_more_nor_less(lab: Lab, held: LeaseState, wanted: LeaseState) -
         for wanted in (RH, RW, RWH)
         if held != wanted and not (held == RH and wanted == RW)
     ],
+    answers=["smbtorture:lease.upgrade3"],
 )
 def test_upgrade_beside_another_lease(
     lab: Lab, held: LeaseState, other: LeaseState, wanted: LeaseState
@@ -400,6 +423,7 @@ def test_upgrade_beside_another_lease(
     requirements=["SMB2-3.3.5.9.8-11", "SMB2-3.3.1.4-02"],
     needs=[LEASING, SMB3],
     variants={"held": [R, RH, RW, RWH], "wanted": [R, RH, RW, RWH]},
+    answers=["smbtorture:lease.break", "ms:Model_Lease"],
 )
 def test_grant_beside_another_lease(lab: Lab, held: LeaseState, wanted: LeaseState) -> None:
     """A second client takes write caching from the first and gets what it asked for without it."""
@@ -480,6 +504,7 @@ def test_a_lease_spans_the_sessions_of_a_client(lab: Lab) -> None:
     requirements=["SMB2-3.3.1.4-10"],
     needs=[LEASING, SMB3],
     variants={"whose": ["other client", "same client", "same key"]},
+    answers=["smbtorture:lease.statopen2", "smbtorture:lease.statopen3"],
 )
 def test_grant_beside_an_open_for_attributes(lab: Lab, whose: str) -> None:
     """An open for attributes only keeps nobody from a lease with write caching."""
