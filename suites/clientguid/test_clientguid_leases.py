@@ -168,7 +168,7 @@ def test_a_create_guid_of_one_client(lab: Lab, how: str, replay: bool) -> None:
     file = first.tree().open(contexts=contexts)
     answer = second.tree().create(file.name, contexts=contexts, replay=replay)
     which = "SMB2-3.3.5.9-08" if replay else None
-    check(answer, requirement=which, specification=Status.DUPLICATE_OBJECTID)
+    check(answer, requirement=which, specification=Status.DUPLICATE_OBJECTID, opened_again=Status.SUCCESS)
     check.alive(first)
 
 
