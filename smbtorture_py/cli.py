@@ -31,6 +31,7 @@ from smbtorture_py.coverage import (
     Coverage,
     ProofError,
     by_area,
+    complete,
     document,
     find_proofs,
     headlines,
@@ -367,8 +368,9 @@ def _show_matrix(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As docs/coverage.md has it.")
 @click.option("--measure", is_flag=True, help="Run every case with every defect it is about, first: minutes.")
+@click.option("--complete", "completes", is_flag=True, help="Run what has no proof yet, first.")
 @plainly
-def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
+def coverage_command(as_json: bool, as_markdown: bool, measure: bool, completes: bool) -> None:
     """Show which requirements have cases, and which of those are covered: some defect makes a case fail by
     them.
     """
@@ -378,6 +380,9 @@ def coverage_command(as_json: bool, as_markdown: bool, measure: bool) -> None:
         write_proofs(path, find_proofs(cases, defects, os.cpu_count() or 1))
     try:
         coverage = Coverage(shipped(), cases, defects, read_proofs(path))
+        if completes:
+            write_proofs(path, complete(coverage, os.cpu_count() or 1))
+            coverage = Coverage(shipped(), cases, defects, read_proofs(path))
     except ProofError as error:
         raise TargetError(str(error)) from None
     if as_json:

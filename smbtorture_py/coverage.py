@@ -180,6 +180,36 @@ def proofs_by(defect: Defect, cases: Iterable[Case]) -> Iterator[Proof]:
                 break
 
 
+def complete(coverage: Coverage, processes: int = 1) -> list[Proof]:
+    """Return the proofs there are, without the stale ones, and those that can be found for defects, cases and
+    requirements that have none.
+
+    Whether the old ones still hold is not asked: the detection matrix does that.
+    """
+    unnoticed, unproven = set(coverage.unnoticed_defects), set(coverage.unproven_cases)
+    bare = set(coverage.cited_by) - set(coverage.proven_by)
+    wanted = [
+        (defect.id, case.id)
+        for defect in coverage.defects.values()
+        for case in coverage.cases.values()
+        if is_related(case, defect)
+        and (
+            defect.id in unnoticed
+            or case.id in unproven
+            or bare & set(case.requirements) & set(defect.breaks)
+        )
+    ]
+    with ProcessPoolExecutor(processes) as pool:
+        found = [proof for proofs in pool.map(_proofs_of_pair, wanted, chunksize=4) for proof in proofs]
+    return [*coverage.proofs, *found]
+
+
+def _proofs_of_pair(pair: tuple[str, str]) -> list[Proof]:
+    """Find what one defect and one case prove, in another process."""
+    defect, case = pair
+    return list(proofs_by(DEFECTS[defect], [one for one in _shipped_cases() if one.id == case]))
+
+
 @cache
 def _shipped_cases() -> list[Case]:
     return collect()
