@@ -25,6 +25,7 @@ DATA: Final = b"over a channel of another ClientGuid"
     requirements=["SMB2-3.3.5.5-46"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"how": SAME, "dialect": SMB_3},
+    answers=["smbtorture:hole.client-guid-zero"],
 )
 def test_a_channel_of_the_same_client_guid(lab: Lab, how: str) -> None:
     """A connection with the ClientGuid of the session is bound to it, zero or not."""
@@ -309,6 +310,7 @@ def test_an_application_and_a_mixed_channel(lab: Lab) -> None:
     requirements=["SMB2-3.3.5.5.3-30"],
     needs=[SMB3],
     variants={"how": (*DIFFERENT, "same")},
+    answers=["smbtorture:hole.different-client-guids"],
 )
 def test_a_previous_session_of_another_client(lab: Lab, how: str) -> None:
     """PreviousSessionId ends a session of the same user, whatever the ClientGuid of either connection."""

@@ -130,6 +130,7 @@ def test_another_client_and_a_connected_handle(lab: Lab, kind: Kind) -> None:
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": KINDS},
+    answers=["smbtorture:durable-open.reopen5"],
 )
 def test_a_handle_survives_another_clients_vain_attempt(lab: Lab, kind: Kind) -> None:
     """A handle that another client tried to reconnect while it was connected comes back to its own."""

@@ -107,6 +107,7 @@ def test_a_resilient_handle_survives_every_end(lab: Lab, fault: FaultKind) -> No
     requirements=["SMB2-3.3.5.15.9-05"],
     needs=[SMB3, RESILIENCY, DURABLE_HANDLES, LEASING],
     variants={"kind": SOME},
+    answers=["ms:BVT_ResilientHandle_Reconnect_Lease"],
 )
 def test_resiliency_replaces_durability(lab: Lab, kind: Kind) -> None:
     """A durable handle that becomes resilient comes back although its oplock or lease was broken."""

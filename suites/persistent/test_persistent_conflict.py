@@ -115,7 +115,6 @@ def test_nobody_gets_at_a_disconnected_file(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.5.9-22", "SMB2-3.3.5.9.12-02"],
     needs=NEEDS,
     variants={"share": [ShareAccess.NONE, ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE]},
-    answers=["smbtorture:persistent-open-reconnect-contended.reconnect-contended"],
 )
 def test_a_file_is_available_again_after_the_reconnect(lab: Lab, share: ShareAccess) -> None:
     """After the reconnect the sharing of the handle decides again who can open its file."""

@@ -40,6 +40,7 @@ def restart(lab: Lab, *sessions: LabSession) -> None:
         *({"kind": kind, "state": RWH} for kind in KINDS),
         *({"kind": Kind.V2_LEASE_V2, "state": state} for state in (R, RH)),
     ],
+    answers=["ms:Model_PersistentHandle"],
 )
 def test_a_persistent_handle_survives_a_restart(lab: Lab, kind: Kind, state: LeaseState) -> None:
     """A persistent handle can be reconnected after a restart of the server: same id, lease and data."""
