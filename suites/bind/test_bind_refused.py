@@ -156,7 +156,9 @@ def test_another_dialect_is_refused_with_gmac(lab: Lab, of_session: Dialect, of_
         answer,
         requirement="SMB2-3.3.5.5-25" if before_3 else "SMB2-3.3.5.5-10",
         specification=Status.REQUEST_NOT_ACCEPTED if before_3 else Status.INVALID_PARAMETER,
-        samba=Status.REQUEST_OUT_OF_SEQUENCE if of_session == Dialect.SMB_3_1_1 else Status.NOT_SUPPORTED,
+        gmac_first=(
+            Status.REQUEST_OUT_OF_SEQUENCE if of_session == Dialect.SMB_3_1_1 else Status.NOT_SUPPORTED
+        ),
     )
     check.alive(session)
 
