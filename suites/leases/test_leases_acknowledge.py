@@ -26,7 +26,12 @@ MARK = 0x1234
     requirements=["SMB2-3.3.5.22.2-01"],
     needs=[LEASING, SMB3],
     variants={"state": [RH, R, NONE]},
-    answers=["smbtorture:lease.breaking6", "ms:BVT_Leasing_FileLeasingV1", "smbtorture:lease.break"],
+    answers=[
+        "smbtorture:lease.breaking6",
+        "ms:BVT_Leasing_FileLeasingV1",
+        "smbtorture:lease.break",
+        "ms:Model_Lease",
+    ],
 )
 def test_an_acknowledgment(lab: Lab, state: LeaseState) -> None:
     """An acknowledgment of the new state or less succeeds, its response repeats key and state, the rest

@@ -184,7 +184,7 @@ def test_an_open_for_anything_else(lab: Lab, access: AccessMask) -> None:
     "leases.read-control-open",
     requirements=["SMB2-3.3.1.4-11"],
     needs=[LEASING, SMB3],
-    answers=["smbtorture:lease.statopen4"],
+    answers=["smbtorture:lease.statopen4", "smbtorture:durable-v2-open.nonstat-and-lease"],
 )
 def test_an_open_for_read_control(lab: Lab) -> None:
     """Whether an open for READ_CONTROL breaks a lease: two specifications disagree."""
@@ -219,7 +219,7 @@ def same_session(contest: Contest) -> LabTree:
     requirements=["SMB2-3.3.1.4-02"],
     needs=[LEASING, SMB3],
     variants={"who": [another_client, another_session, same_session], "under": ["no lease", "another key"]},
-    answers=["smbtorture:lease.statopen"],
+    answers=["smbtorture:lease.statopen", "ms:Model_Lease"],
 )
 def test_whose_open_takes_write_caching_away(lab: Lab, who: Callable[[Contest], LabTree], under: str) -> None:
     """An open without the key takes write caching away, whichever session or client it comes from."""
@@ -238,7 +238,7 @@ def test_whose_open_takes_write_caching_away(lab: Lab, who: Callable[[Contest], 
     requirements=["SMB2-3.3.4.7-02", "SMB2-3.3.1.4-03"],
     needs=[LEASING, SMB3],
     variants={"held": [RH, RWH], "answered": ["acknowledged", "closed"]},
-    answers=["smbtorture:lease.break_twice", "smbtorture:lease.two-leases"],
+    answers=["smbtorture:lease.break_twice", "smbtorture:lease.two-leases", "ms:Model_Lease"],
 )
 def test_a_conflicting_open_asks_for_the_handles(lab: Lab, held: LeaseState, answered: str) -> None:
     """An open in conflict takes handle caching first; it fails where the file stays open, and succeeds

@@ -253,7 +253,12 @@ def test_one_key_for_two_files(lab: Lab, other: str, version: int) -> None:
     check.alive(tree.session)
 
 
-@case("leases.key-on-another-session", requirements=["SMB2-3.3.5.9.8-03"], needs=[LEASING])
+@case(
+    "leases.key-on-another-session",
+    requirements=["SMB2-3.3.5.9.8-03"],
+    needs=[LEASING],
+    answers=["smbtorture:lease.duplicate_open"],
+)
 def test_one_key_for_two_files_in_two_sessions(lab: Lab) -> None:
     """A lease key in use is refused for another file also in another session of the same client."""
     tree, other = lab.logon().tree(), lab.logon().tree()
@@ -504,7 +509,11 @@ def test_a_lease_spans_the_sessions_of_a_client(lab: Lab) -> None:
     requirements=["SMB2-3.3.1.4-10"],
     needs=[LEASING, SMB3],
     variants={"whose": ["other client", "same client", "same key"]},
-    answers=["smbtorture:lease.statopen2", "smbtorture:lease.statopen3"],
+    answers=[
+        "smbtorture:lease.statopen2",
+        "smbtorture:lease.statopen3",
+        "smbtorture:durable-v2-open.stat-and-lease",
+    ],
 )
 def test_grant_beside_an_open_for_attributes(lab: Lab, whose: str) -> None:
     """An open for attributes only keeps nobody from a lease with write caching."""

@@ -105,6 +105,7 @@ def test_a_replay_beside_a_notify(lab: Lab, change: str) -> None:
     requirements=["SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-15"],
     needs=[SMB3],
     variants={"order": ["first-first", "last-first"]},
+    answers=["smbtorture:hole.replay-outstanding"],
 )
 def test_a_replay_waits_for_all(lab: Lab, order: str) -> None:
     """A replay fails until the last of several outstanding requests of earlier numbers is answered."""
@@ -126,6 +127,7 @@ def test_a_replay_waits_for_all(lab: Lab, order: str) -> None:
     requirements=["SMB2-3.3.5.2.10-13"],
     needs=[SMB3],
     variants={"change": EACH},
+    answers=["smbtorture:hole.replay-outstanding"],
 )
 def test_a_newer_replay_beside_an_outstanding_request(lab: Lab, change: str) -> None:
     """A replay with the next number, while a request of the present one waits, fails; its number becomes that

@@ -53,6 +53,7 @@ SHARED = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
     requirements=["SMB2-3.3.5.2.10-03"],
     needs=[SMB3],
     variants={"number": [1, FARTHEST, 0x8000, 0xFFFF], "dialect": SMB_3},
+    answers=["smbtorture:hole.sequence-flush-lock-create"],
 )
 def test_an_open_starts_with_the_number_of_its_create(lab: Lab, number: int) -> None:
     """An open has the number of its CREATE: that one is in order, the one before it is stale."""
@@ -69,6 +70,7 @@ def test_an_open_starts_with_the_number_of_its_create(lab: Lab, number: int) -> 
     requirements=["SMB2-3.3.5.2.10-03"],
     needs=[SMB3],
     variants={"change": EACH, "number": [1, FARTHEST]},
+    answers=["smbtorture:hole.sequence-flush-lock-create"],
 )
 def test_a_number_below_that_of_the_create(lab: Lab, change: str, number: int) -> None:
     """The first request on an open is refused if its number is behind that of the CREATE."""
@@ -225,6 +227,7 @@ def late(channel: LabConnection, file: LabOpen) -> Answer:
     requirements=["SMB2-3.3.5.2.10-06", "SMB2-3.3.4.1-04"],
     needs=[SMB3, MULTI_CHANNEL, BLACKHOLE],
     variants={"fault": [FaultKind.DELAY, FaultKind.BLACKHOLE]},
+    answers=["ms:BVT_Replay_WriteWithInvalidChannelSequence"],
 )
 def test_a_write_that_comes_late(lab: Lab, fault: FaultKind) -> None:
     """A WRITE that was held up on its way, while its client went on over another channel, changes nothing
