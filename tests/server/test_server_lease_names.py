@@ -220,8 +220,9 @@ def test_the_parents_key_named_by_another_client(policy, breaks) -> None:
     assert bool(holder.take()) is breaks
 
 
-def test_samba_answers_before_it_breaks_a_directory() -> None:
-    holder, other = lease_pair("samba")
+@pytest.mark.parametrize("policy", ["windows", "samba"])
+def test_products_answer_before_they_break_a_directory(policy) -> None:
+    holder, other = lease_pair(policy)
     holder.close(holder.open("d", create_options=DIRECTORY).file_id)
     holder.leased("d", lease_v2(R), create_options=DIRECTORY, desired_access=LIST)
     other.open("d\\f")

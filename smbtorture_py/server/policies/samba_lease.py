@@ -10,7 +10,6 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.lease import Lease
-    from smbtorture_py.server.parts.file_table import OpenStream
 
 
 class SambaLeasePolicy(WindowsLeasePolicy):
@@ -19,14 +18,6 @@ class SambaLeasePolicy(WindowsLeasePolicy):
     def client_lease_id(self, client_guid: bytes, lease_key: bytes) -> bytes:
         """Clients with the same key do break each other."""
         return LeasePolicy.client_lease_id(self, client_guid, lease_key)
-
-    def lock_ends_caching(self, stream: OpenStream, offset: int) -> bool:
-        """Every lock does."""
-        return LeasePolicy.lock_ends_caching(self, stream, offset)
-
-    def directory_break_is_deferred(self) -> bool:
-        """Breaks go to the process that serves the lease, be it the same, by way of a message."""
-        return True
 
     def break_timeout(self, lease: Lease) -> float:
         """Persistent opens have no more time than others."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from smbtorture_py.server.caching import Actor
     from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
-    from smbtorture_py.server.parts.file_table import OpenStream
     from smbtorture_py.wire.create_contexts import RequestLeaseV2
 
 _WRITE_OR_HANDLE = LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
@@ -44,9 +43,9 @@ class WindowsLeasePolicy(LeasePolicy):
         """Whoever waits for one break waits for those that follow it."""
         return True
 
-    def lock_ends_caching(self, stream: OpenStream, offset: int) -> bool:
-        """One that begins beyond what is allocated does not ([MS-FSA] 2.1.5.8)."""
-        return stream.content is not None and offset < stream.content.allocation_size
+    def directory_break_is_deferred(self) -> bool:
+        """Who changes something in a directory is answered before those hear of it who cache it."""
+        return True
 
     def is_parent(self, lease: Lease, actor: Actor) -> bool:
         """The key alone counts, whichever client names it."""
