@@ -224,7 +224,8 @@ CHANGES = (
         "ms:DirectoryLeasing_BreakReadCachingByChildAdded",
         "ms:DirectoryLeasing_BreakReadCachingByChildModified",
         "ms:DirectoryLeasing_BreakReadCachingByChildRenamed",
-, "smbtorture:hole.slip-dirlease-mtime"],
+        "smbtorture:hole.slip-dirlease-mtime",
+    ],
 )
 def test_a_directory_changes(lab: Lab, change: Callable[[Watched], Answer], held: LeaseState) -> None:
     """A change of a directory's content by another client takes read caching of the directory away."""
@@ -334,7 +335,8 @@ def give_another_name(watched: Watched, contexts: list[CreateContext]) -> None:
         "smbtorture:dirlease.setctime",
         "smbtorture:dirlease.setatime",
         "smbtorture:dirlease.rename",
-, "smbtorture:hole.slip-dirlease-mtime"],
+        "smbtorture:hole.slip-dirlease-mtime",
+    ],
 )
 def test_a_change_with_the_parents_key(
     lab: Lab, change: Callable[[Watched, list[CreateContext]], None], which: str
