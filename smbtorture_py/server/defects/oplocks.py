@@ -533,6 +533,14 @@ defect(
 ).always(Status.SUCCESS, "An acknowledgment may have any level.")
 
 
+defect(
+    "oplock-break-outlives-a-wrong-level",
+    replaces=OplockPolicy.wrong_level_ends_break,
+    breaks=["SMB2-3.3.5.22.1-03", "SMB2-3.3.5.22.1-04", "SMB2-3.3.5.22.1-05"],
+    origin="Samba: an acknowledgment with a wrong level is refused, and the contender waits on",
+).always(False, "An acknowledgment with a wrong level does not end the break.")
+
+
 @defect(
     "oplock-exclusive-for-batch-refused",
     replaces=OplockPolicy.level_status,

@@ -17,6 +17,8 @@ from smbtorture_py.wire.oplock_break import (
 from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
+    from smbtorture_py.server.open import Open
+    from smbtorture_py.server.policies.oplock import OplockPolicy
     from smbtorture_py.server.server import Server
 
 
@@ -38,19 +40,22 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
     if open_.oplock_level is OplockLevel.LEASE:
         # It is the lease that breaks, and 3.3.5.22.2 that ends it.
         return Reply(policy.leased_open_status())
-    if body.oplock_level == OplockLevel.LEASE:
-        scheduler.complete(open_, OplockLevel.NONE, now)
-        return Reply(policy.lease_level_status())
-    for status in (
-        policy.level_status(open_.oplock_level, body.oplock_level),
-        policy.lowered_status(open_, body.oplock_level),
-    ):
-        if status != Status.SUCCESS:
+    status = _status(policy, open_, body.oplock_level)
+    if status != Status.SUCCESS:
+        if policy.wrong_level_ends_break():
             scheduler.complete(open_, OplockLevel.NONE, now)
-            return Reply(status)
+        return Reply(status)
     level = policy.level_of_acknowledgment(open_, OplockLevel(body.oplock_level))
     reply = Reply(Status.SUCCESS, OplockBreakResponse(oplock_level=level, file_id=open_.wire_file_id))
     # The acknowledgment is answered before what waited for it.
     reply.after = open_.stream.resume_waiters
     scheduler.settle(open_, level)
     return reply
+
+
+def _status(policy: OplockPolicy, open_: Open, level: int) -> Status:
+    """SUCCESS, or what a level fails with that cannot be acknowledged."""
+    if level == OplockLevel.LEASE:
+        return policy.lease_level_status()
+    status = policy.level_status(open_.oplock_level, level)
+    return policy.lowered_status(open_, level) if status == Status.SUCCESS else status

@@ -160,6 +160,10 @@ class OplockPolicy:
         del open_, level
         return Status.SUCCESS
 
+    def wrong_level_ends_break(self) -> bool:
+        """Whether an acknowledgment with a level that cannot be ends the break, with NONE (3.3.5.22.1)."""
+        return True
+
     def level_of_acknowledgment(self, open_: Open, level: OplockLevel) -> OplockLevel:
         """The level the break ends with: EXCLUSIVE counts as NONE (3.3.5.22.1); after a break to none the
         object store has nothing else to give, whatever is acknowledged ([MS-FSA] 2.1.5.19)."""

@@ -126,6 +126,10 @@ class SambaOplockPolicy(OplockPolicy):
         del open_, level
         return Status.INVALID_OPLOCK_PROTOCOL
 
+    def wrong_level_ends_break(self) -> bool:
+        """The break goes on until its time is over."""
+        return False
+
     def level_status(self, held: OplockLevel, level: int) -> Status:
         """Only II and NONE can be acknowledged."""
         del held
