@@ -16,9 +16,17 @@ from smbtorture_py.conformance.lab.handle_contexts import (
     durable_v2,
     lease,
 )
-from smbtorture_py.conformance.needs import DURABLE_HANDLES, ENCRYPTED_SHARE, LEASING, SMB3, SMB3_0_2, SMB311
+from smbtorture_py.conformance.needs import (
+    DIRECTORY_LEASING,
+    DURABLE_HANDLES,
+    ENCRYPTED_SHARE,
+    LEASING,
+    SMB3,
+    SMB3_0_2,
+    SMB311,
+)
 from smbtorture_py.conformance.target import ShareRole
-from smbtorture_py.wire.create import OplockLevel, ShareAccess
+from smbtorture_py.wire.create import CreateOptions, OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
@@ -152,6 +160,29 @@ def test_the_lease_of_a_left_application_is_gone(lab: Lab) -> None:
     check(answer, specification=Status.SUCCESS)
     check.that(first, "breaks", len(first.lease_breaks), specification=0, asked=1)
     check_closed(file)
+    check.alive(third)
+
+
+@case(
+    "durable.app-instance-directory-lease-is-free",
+    requirements=["SMB2-3.3.5.9.13-01"],
+    needs=[SMB3, DIRECTORY_LEASING],
+    answers=["ms:AppInstanceId_DirectoryLeasing_NoLeaseInReOpen"],
+)
+def test_the_lease_of_a_left_directory_is_gone(lab: Lab) -> None:
+    """After an application instance has moved nobody is asked to give up its old lease of a directory."""
+    first, second, third = lab.logon(), lab.another_client(), lab.another_client()
+    instance = lab.guid()
+    contexts = [app_instance(instance), durable_v2(lab.guid()), lease(lab.guid(), RH)]
+    directory = first.tree().directory(contexts=contexts)
+    contexts = [app_instance(instance), durable_v2(lab.guid())]
+    options = CreateOptions.DIRECTORY_FILE
+    answer = second.tree().create(directory.name, create_options=options, contexts=contexts)
+    check(answer, specification=Status.SUCCESS)
+    check(third.tree().create(f"{directory.name}\\new"), specification=Status.SUCCESS)
+    check.that(first, "breaks", len(first.lease_breaks), specification=0, asked=1)
+    queried = directory.query_directory()
+    check(queried, specification=Status.FILE_CLOSED, kept=Status.SUCCESS)
     check.alive(third)
 
 

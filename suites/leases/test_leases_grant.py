@@ -533,6 +533,28 @@ def test_grant_beside_an_open_for_attributes(lab: Lab, whose: str) -> None:
 
 
 @case(
+    "leases.beside-leased-stat-open",
+    requirements=["SMB2-3.3.1.4-10"],
+    needs=[LEASING, SMB3],
+    variants={"whose": ["other client", "same client"]},
+    answers=["smbtorture:durable-v2-open.statRH-and-lease"],
+)
+def test_grant_beside_an_open_for_attributes_that_has_a_lease(lab: Lab, whose: str) -> None:
+    """What lease a file gets beside an open for attributes that holds one of RH; that one is not broken."""
+    session, rival = lab.logon(), lab.another_client()
+    name = lab.name()
+    session.tree().open(name).close()
+    holder = rival if whose == "other client" else session
+    stat = AccessMask.FILE_READ_ATTRIBUTES
+    held = holder.tree().open(name, desired_access=stat, contexts=[lease(lab.guid(), RH)])
+    check.that(held, "lease of the open for attributes", held.lease_state, fsa=RH, less=(R, NONE, None))
+    file = session.tree().open(name, contexts=[lease(lab.guid(), RWH)])
+    check.that(file, "lease state", file.lease_state, fsa=RH, all=RWH)
+    check.that(holder, "breaks", len(holder.lease_breaks), fsa=0, asked=1)
+    check.alive(session)
+
+
+@case(
     "leases.own-key-breaks-nothing",
     requirements=["SMB2-3.3.1.4-05"],
     needs=[LEASING],
