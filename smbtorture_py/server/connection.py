@@ -162,6 +162,7 @@ class Connection:
         if request.is_done:
             return
         if self.async_command_list.pop(request.async_id, None) is None:
+            request.is_done = True
             channel_sequence.settle(request, None)
             return
         request.chain.resume(request, reply, now)

@@ -267,3 +267,23 @@ def test_samba_tells_the_level_that_the_replay_asks_for() -> None:
     assert answer.file_id == first.file_id
     assert answer.oplock_level == OplockLevel.NONE
     assert not answer.contexts
+
+
+@pytest.mark.parametrize("policy", ["windows", "samba"])
+def test_what_waits_outlives_its_channel_and_is_forgotten_when_done(policy) -> None:
+    """The CREATE goes on although nobody is left to answer; once it is done, its CreateGuid is free again."""
+    server = file_server(policy=policy)
+    holder = FilePeer(server, guid=bytes([9]) * 16)
+    held = holder.open("f", requested_oplock_level=OplockLevel.BATCH)
+    peer = FilePeer(server, port=50001, guid=CLIENT)
+    other = second_channel(server, peer)
+    share = {"share_access": ShareAccess(7), "requested_oplock_level": 0}
+    assert create(peer, **share).header.status == Status.PENDING
+    peer.lose()
+    holder.take()
+    waiting = create(other, replay=True, **share).header.status
+    assert waiting == (Status.ACCESS_DENIED if policy == "windows" else Status.FILE_NOT_AVAILABLE)
+    holder.close(held.file_id)
+    first = made(create(other, replay=True, **share))
+    other.close(first.file_id)
+    assert made(create(other, replay=True, **share)).file_id != first.file_id

@@ -42,6 +42,7 @@ from smbtorture_py.server.policies.samba_negotiate import (
 )
 from smbtorture_py.server.policies.samba_tree import SambaTreePolicy
 from smbtorture_py.server.policies.windows import (
+    WindowsAsyncPolicy,
     WindowsBindPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
@@ -69,6 +70,7 @@ from smbtorture_py.server.policies.windows_negotiate import WindowsNegotiatePoli
 def windows() -> Policies:
     """Windows Server, by its documentation."""
     return Policies(
+        asynchronous=WindowsAsyncPolicy(),
         signing=WindowsSigningPolicy(),
         bind=WindowsBindPolicy(),
         session=WindowsSessionPolicy(),

@@ -32,8 +32,13 @@ class ReplayPolicy:
         has to work for a client that was refused one (erratum 23). It is persistent, or can access data.
         """
         access = READ_ACCESS | WRITE_ACCESS | DELETE_ACCESS
-        is_directory = bool(open_.file_attributes & FileAttributes.DIRECTORY)
-        return open_.is_persistent or (not is_directory and open_.has_any_access(int(access)))
+        return open_.is_persistent or (
+            not self.counts_as_directory(open_) and open_.has_any_access(int(access))
+        )
+
+    def counts_as_directory(self, open_: Open) -> bool:
+        """Whether an open is that of a directory: Open.FileAttributes say so (3.3.5.9.10)."""
+        return bool(open_.file_attributes & FileAttributes.DIRECTORY)
 
     def note_use(self, open_: Open, request: Request) -> None:
         """End the eligibility of an open that a request is about, whatever becomes of that (3.3.5.11 to

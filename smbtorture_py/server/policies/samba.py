@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import (
+    WindowsAsyncPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
     WindowsSigningPolicy,
@@ -87,13 +87,8 @@ class SambaBindPolicy(BindPolicy):
         return Status.ACCESS_DENIED
 
 
-class SambaAsyncPolicy(AsyncPolicy):
-    """Waits and cancels as Samba does."""
-
-    def pending_requests_end_with_connection(self, request: Request) -> bool:
-        """What waits on a lost channel goes on while its session has another one (bug 14449)."""
-        session = request.session
-        return session is None or len(session.channel_list) <= 1
+class SambaAsyncPolicy(WindowsAsyncPolicy):
+    """Waits and cancels as Samba does: as Windows (bug 14449)."""
 
 
 class SambaCompoundPolicy(WindowsCompoundPolicy):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smbtorture_py.server.policies.asynchronous import AsyncPolicy
 from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
@@ -75,6 +76,15 @@ class WindowsBindPolicy(BindPolicy):
     def user_mismatch_status(self) -> Status:
         """A bind by another user gets ACCESS_DENIED."""
         return Status.ACCESS_DENIED
+
+
+class WindowsAsyncPolicy(AsyncPolicy):
+    """Waits and cancels as Windows does."""
+
+    def pending_requests_end_with_connection(self, request: Request) -> bool:
+        """What waits on a lost channel goes on while its session has another one."""
+        session = request.session
+        return session is None or len(session.channel_list) <= 1
 
 
 class WindowsSigningPolicy(SigningPolicy):

@@ -42,6 +42,11 @@ def lease_of_open_status(attempt: Attempt, open_: Open) -> Status:
 class WindowsDurablePolicy(DurablePolicy):
     """Durable opens as Windows has them."""
 
+    def request_v2_is_considered(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether it is a directory says the file, not FileAttributes."""
+        del attempt, open_
+        return True
+
     def timeout_v2(self, request: Request, requested: int) -> int:
         """Three minutes where the choice is the server's, as captured traffic shows; in 8 and 2012 it was one
         (<344>)."""
@@ -95,6 +100,10 @@ class WindowsReconnectPolicy(ReconnectPolicy):
 
 class WindowsReplayPolicy(ReplayPolicy):
     """Replays as Windows takes them."""
+
+    def counts_as_directory(self, open_: Open) -> bool:
+        """What it is says the file, not FileAttributes."""
+        return open_.is_directory
 
     def lease_status(self, attempt: Attempt, open_: Open) -> Status:
         """A lease cannot be asked for where the open has another one, or none."""
