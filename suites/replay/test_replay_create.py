@@ -335,7 +335,7 @@ def test_a_replay_with_another_oplock(lab: Lab, level: OplockLevel) -> None:
     file = original.open()
     answer = original.again(requested_oplock_level=level)
     check_same(answer, file)
-    check.field(answer, "oplock_level", specification=OplockLevel.BATCH, samba=level)
+    check.field(answer, "oplock_level", specification=OplockLevel.BATCH, as_asked=level)
     check.alive(session)
 
 

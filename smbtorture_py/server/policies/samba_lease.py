@@ -24,6 +24,10 @@ class SambaLeasePolicy(WindowsLeasePolicy):
         del lease
         return BREAK_TIMEOUT
 
+    def acknowledgment_ends_replay(self) -> bool:
+        """An acknowledgment names no open, and only that ends it."""
+        return False
+
     def old_dialect_status(self) -> Status:
         """The acknowledgment is told by its size, and no lease is found."""
         return Status.OBJECT_NAME_NOT_FOUND
