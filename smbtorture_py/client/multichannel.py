@@ -159,7 +159,10 @@ class Multichannel:
         return missing[: max(0, len(missing) - unlisted)]
 
     def surplus(self, now: float) -> list[Connection]:
-        """Return the channels to close: no better than the plan and beside it, once all of that is there."""
+        """Return the channels to close: no better than the plan and beside it, once all of that is there.
+
+        What works over a pair that nothing new comes of is left alone.
+        """
         plan = self._plan(now)
         if not self.policy.shrinks or not plan or self.missing(now):
             return []
@@ -167,7 +170,7 @@ class Multichannel:
         surplus: list[Connection] = []
         for connection in self.channels:
             pair = self._ways.get(connection)
-            if pair is None or rank(pair) > rank(plan[0]):
+            if pair is None or rank(pair) > rank(plan[0]) or self._out_of_order.get(pair, now) > now:
                 continue
             if planned[pair]:
                 planned[pair] -= 1

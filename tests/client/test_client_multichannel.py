@@ -325,6 +325,19 @@ def test_a_channel_over_a_better_interface_is_not_closed_for_a_lesser_one() -> N
     assert bench.core.surplus(0.0) == []
 
 
+def test_a_channel_is_not_closed_because_no_more_can_be_bound_beside_it() -> None:
+    bench = Bench(channels=1, wanted=2, policy=FailoverPolicy(interface_pause=5.0, rebinds=False))
+    twin = interface(1, ip_address("192.0.2.9"), 10 * GIGABIT, InterfaceCapability.NONE)
+    bench.core.learn([entry(1, 10), twin], now=0.0)
+    now = bench.wire.now
+    (pair,) = bench.core.missing(now)
+    bench.core.adopt(bench.bind(), pair)
+    bench.core.unreachable(pair, now)
+    bench.cut(bench.channels[0])
+    bench.core.advance(now)
+    assert bench.core.missing(now) == [] and bench.core.surplus(now) == []
+
+
 @pytest.mark.parametrize("rebinds", [True, False])
 def test_lost_channels_are_replaced_unless_told_otherwise(rebinds: bool) -> None:
     bench = Bench(channels=1, wanted=2, policy=FailoverPolicy(rebinds=rebinds))
