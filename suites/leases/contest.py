@@ -21,6 +21,9 @@ W: Final = LeaseState.WRITE_CACHING
 H: Final = LeaseState.HANDLE_CACHING
 WH: Final = LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
 
+A_MOMENT: Final = 0.5
+"""Seconds within which nothing must happen."""
+
 V2: Final = 2
 """The version of leases that have an epoch and a parent."""
 

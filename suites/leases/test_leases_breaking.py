@@ -20,11 +20,19 @@ from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.write import WriteRequest
 from suites.leases import changes
-from suites.leases.contest import NONE, SHARE_NONE, V2, Contest, asked, expect_break, expect_quiet, grant
+from suites.leases.contest import (
+    A_MOMENT,
+    NONE,
+    SHARE_NONE,
+    V2,
+    Contest,
+    asked,
+    expect_break,
+    expect_quiet,
+    grant,
+)
 
 VERSIONS = (1, V2)
-A_MOMENT = 0.5
-"""Seconds within which nothing must happen."""
 
 
 def flags_of(file_lease: object) -> LeaseFlags:
