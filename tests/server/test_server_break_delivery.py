@@ -311,3 +311,27 @@ def test_an_oplock_without_its_client(pair, settings, kept) -> None:
         holder.server.tick(NOW + 60)
         assert [one.header.status for one in other.take()] == [Status.SUCCESS]
         assert (open_.is_closed, open_.oplock_level) == (False, OplockLevel.NONE)
+
+
+def test_nobody_acknowledges_anything(pair) -> None:
+    """A hundred breaks under way, and forged acknowledgments: others are served, and nothing is left over."""
+    holder, other = pair
+    count = 100
+    keys = [number.to_bytes(16, "big") for number in range(1, count + 1)]
+    files = [holder.leased(f"f{number}", lease_v2(RWH, key)) for number, key in enumerate(keys)]
+    for number in range(count):
+        assert other.call(create_request(f"f{number}")).header.status == Status.PENDING
+    assert len(holder.take()) == count
+    for key in keys:
+        (answer,) = other.acknowledge(RH, key)
+        assert answer.header.status == Status.OBJECT_NAME_NOT_FOUND
+        (answer,) = holder.acknowledge(RWH, key)
+        assert answer.header.status == Status.REQUEST_NOT_ACCEPTED
+    assert other.open("g").oplock_level == OplockLevel.NONE
+    server = holder.server
+    server.tick(NOW + 35)
+    assert [answer.header.status for answer in other.take()] == [Status.SUCCESS] * count
+    assert not any(lease.breaking for lease in server.lease_tables.leases())
+    for file in files:
+        holder.close(file.file_id)
+    assert server.lease_tables.is_empty
