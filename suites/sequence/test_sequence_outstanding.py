@@ -286,7 +286,7 @@ def test_what_was_outstanding_on_a_lost_channel(lab: Lab, fault: FaultKind) -> N
         lambda one: one.actual is Status.SUCCESS,
         within=SOON,
     )
-    check(answer, specification=Status.SUCCESS, samba=Status.FILE_NOT_AVAILABLE)
+    check(answer, specification=Status.SUCCESS, goes_on=Status.FILE_NOT_AVAILABLE)
     check.alive(session)
 
 
