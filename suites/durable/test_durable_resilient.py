@@ -241,12 +241,12 @@ def test_a_resilient_handle_is_gone_after_its_time(lab: Lab) -> None:
 def test_the_time_of_a_resilient_handle_begins_with_each_loss(lab: Lab) -> None:
     """The timeout of a resilient handle begins anew with each loss, however long the file has been open."""
     client = Client(lab.logon())
-    file = resilient(client, 2 * SHORT)
+    file = resilient(client, SHORT)
     for _ in range(2):
-        lab.pause(1.5 * SHORT / 1000)
+        lab.pause(0.7 * SHORT / 1000)
         client.lose()
         back = client.back()
-        lab.pause(1.5 * SHORT / 1000)
+        lab.pause(0.7 * SHORT / 1000)
         answer = come_back(back, file)
         check(answer, specification=Status.SUCCESS)
         client, file = back, answer.open
