@@ -16,6 +16,8 @@ class Baseline:
     skips: int = 0
     is_long: bool = False
     """It takes minutes, most of them waiting."""
+    since: tuple[int, int] = (0, 0)
+    """The first version of Samba whose smbtorture can run it; the figure is then of that version's smbd."""
 
 
 SUITES: Final[Mapping[str, Baseline]] = MappingProxyType(
@@ -36,6 +38,7 @@ SUITES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "durable-open": Baseline(22),
         "durable-v2-open": Baseline(14),
         "replay": Baseline(35, 1, is_long=True),
+        "dirlease": Baseline(18, is_long=True, since=(4, 24)),
         "multichannel.generic": Baseline(2),
         "multichannel.oplocks": Baseline(2),
         "multichannel.leases.test1": Baseline(1),

@@ -51,6 +51,12 @@ def version() -> str:
     return found[0] if found else "unknown"
 
 
+def release() -> tuple[int, int]:
+    """Return the first two numbers of smbtorture's version; zeros where it does not say."""
+    numbers = re.match(r"(\d+)\.(\d+)", version())
+    return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+
+
 def parse(suite: str, text: str) -> TortureRun:
     """Parse smbtorture's text; a test without an outcome crashed, or time was up: an error."""
     results: list[TortureResult] = []
