@@ -100,7 +100,6 @@ class PersistentOpen:
     delete_on_close: bool
     delete_pending: bool
     """The file is to be deleted with its last open."""
-    current_byte_offset: int
     is_modified: bool
     lease: LeaseRecord | None
     locks: tuple[LockRecord, ...]
@@ -137,7 +136,6 @@ class PersistentOpen:
             is_replay_eligible=open_.is_replay_eligible,
             delete_on_close=open_.delete_on_close,
             delete_pending=open_.stream.is_delete_pending,
-            current_byte_offset=open_.current_byte_offset,
             is_modified=open_.is_modified,
             lease=None if open_.lease is None else LeaseRecord.of(open_.lease),
             locks=tuple(

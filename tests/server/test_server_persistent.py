@@ -12,7 +12,7 @@ from server_peer import BOB, NOW, SEED, accounts, make_server
 from smbtorture_py.net.entropy import seeded
 from smbtorture_py.server.config import ShareConfig
 from smbtorture_py.server.open import Open
-from smbtorture_py.server.persistent_state import PersistentState
+from smbtorture_py.server.persistent_state import PersistentOpen, PersistentState
 from smbtorture_py.server.server import Server
 from smbtorture_py.storage.directory import DirectoryStorage
 from smbtorture_py.storage.memory import MemoryStorage
@@ -54,6 +54,7 @@ from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyReques
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
 from smbtorture_py.wire.negotiate import Dialect
+from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.set_info import SetInfoRequest
 from smbtorture_py.wire.status import Status
 
@@ -219,7 +220,8 @@ def test_a_persistent_open_survives_a_restart(tmp_path, kind) -> None:
     after = only_open(second)
     unlike = {
         "file_id", "session", "tree_connect", "connection", "local_open", "file_global_id", "lease",
-        "is_restored", "durable_open_scavenger_timeout", "lock_sequence_array", "frozen_times",
+        "is_restored", "current_byte_offset", "durable_open_scavenger_timeout", "lock_sequence_array",
+        "frozen_times",
     }  # fmt: skip
     for name in set(Open.__slots__) - unlike:
         assert getattr(after, name) == getattr(before, name), name
@@ -453,3 +455,49 @@ def test_a_server_that_is_replaced_changes_no_record(server, peer) -> None:
     peer.close(file.file_id)
     assert only_open(second).durable_file_id == file.file_id.persistent
     assert len(restarted(second, "third").global_open_table) == 1
+
+
+def test_who_comes_while_the_holder_is_away_waits_for_him_where_windows_does() -> None:
+    """Only what caches no handles is not available; else the holder is asked when he is back (<301>)."""
+    server = available(policy="windows")
+    peer = FilePeer(server, guid=CLIENT)
+    file = peer.open("f", requested_oplock_level=OplockLevel.LEASE, contexts=[persistent(), lease()])
+    bare = peer.open("g", contexts=[persistent(bytes(16))])
+    peer.lose()
+    other = FilePeer(server, port=50001, guid=ELSEWHERE)
+    other.open("g", status=AWAY)
+    assert other.call(create_request("f")).header.status == Status.PENDING
+    assert server.next_deadline() == NOW + 180
+    back = FilePeer(server, port=50002, guid=CLIENT)
+    answers = back.calls(create_request("f", contexts=[again(file.file_id), lease()]))
+    granted = find(answers[0].body.contexts, ResponseLeaseV2, [])
+    assert granted is not None and granted.lease_state == RWH
+    acknowledgment = LeaseBreakAcknowledgment(lease_key=KEY, lease_state=answers[1].body.new_lease_state)
+    assert back.call(acknowledgment).header.status == Status.SUCCESS
+    assert [one.header.status for one in other.take()] == [Status.SUCCESS]
+    back.open("g", contexts=[again(bare.file_id, bytes(16))])
+    assert back.read(answers[0].body.file_id, 1) == Status.END_OF_FILE
+
+
+class CountingState(MemoryPersistentState):
+    """Counts what is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored = 0
+
+    def store(self, record: PersistentOpen) -> None:
+        super().store(record)
+        self.stored += 1
+
+
+def test_reads_and_writes_store_nothing() -> None:
+    state = CountingState()
+    peer = FilePeer(available(state), guid=CLIENT)
+    file = peer.open("f", contexts=[persistent()])
+    assert peer.write(file.file_id, b"first") == Status.SUCCESS
+    before = state.stored
+    for offset in range(5):
+        assert peer.write(file.file_id, b"more", offset) == Status.SUCCESS
+        assert peer.read(file.file_id, 2, offset) != b""
+    assert state.stored == before > 0

@@ -111,7 +111,6 @@ class PersistentOpens:
             share_name=record.share,
             create_action=CreateAction(record.create_action),
             delete_on_close=record.delete_on_close,
-            current_byte_offset=record.current_byte_offset,
             is_modified=record.is_modified,
             mode=record.mode,
             is_restored=True,
