@@ -561,19 +561,20 @@ def test_a_file_is_deleted(lab: Lab, action: Callable[[LabOpen], Answer]) -> Non
     check.alive(contest.holder)
 
 
-def tree_disconnect(tree: LabTree) -> None:
+def tree_disconnect(tree: LabTree) -> Answer | None:
     """TREE_DISCONNECT."""
-    tree.disconnect().required()
+    return tree.disconnect(wait=False)
 
 
-def logoff(tree: LabTree) -> None:
+def logoff(tree: LabTree) -> Answer | None:
     """LOGOFF."""
-    tree.session.logoff().required()
+    return tree.session.logoff(wait=False)
 
 
-def disconnect(tree: LabTree) -> None:
+def disconnect(tree: LabTree) -> Answer | None:
     """Loss of the connection."""
     tree.session.connection.close()
+    return None
 
 
 @case(
@@ -587,7 +588,7 @@ def disconnect(tree: LabTree) -> None:
         "smbtorture:lease.initial_delete_disconnect",
     ],
 )
-def test_delete_on_close_by_the_end(lab: Lab, ending: Callable[[LabTree], None]) -> None:
+def test_delete_on_close_by_the_end(lab: Lab, ending: Callable[[LabTree], Answer | None]) -> None:
     """What the end of a tree, session or connection that deletes a file does to another client's handle
     caching.
     """
@@ -595,11 +596,15 @@ def test_delete_on_close_by_the_end(lab: Lab, ending: Callable[[LabTree], None])
     contest.contend(
         wait=True, desired_access=AccessMask.DELETE, create_options=CreateOptions.DELETE_ON_CLOSE
     ).required()
-    ending(contest.rival_tree)
+    answer = ending(contest.rival_tree)
     broken = contest.holder.wait_lease_break(within=1.0)
     state: object = broken.body.new_lease_state if broken.arrived else NO_BREAK
     check.that(contest.holder, "the state that the break asks for", state, fsa=R, none=NO_BREAK)
+    if broken.arrived:
+        contest.acknowledge(R)
     contest.file.close().required()
+    if answer is not None:
+        check(answer.wait(), answered=Status.SUCCESS)
     again = lab.another_client().tree().create(contest.name, create_disposition=CreateDisposition.OPEN)
     check(again, deleted=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(contest.holder)
