@@ -460,3 +460,22 @@ def test_the_structure_size_of_an_application_instance(lab: Lab, size: int) -> N
     answer = opening(session.tree(), None, context)
     check(answer, specification=Status.SUCCESS, permitted_to_check=any_error())
     check.alive(session)
+
+
+@case(
+    "durable.app-instance-after-a-refused-open",
+    requirements=["SMB2-3.3.5.2.11-01"],
+    needs=[SMB3, ENCRYPTED_SHARE],
+    answers=["ms:AppInstanceId_Negative_NoEncryptionInInitialOpen_EncryptionInReOpen"],
+)
+def test_a_refused_open_starts_no_application(lab: Lab) -> None:
+    """An application instance whose first open was refused, since it was not encrypted, opens on another client."""
+    lab.require_clear_sessions()
+    first, second = lab.logon(), lab.another_client()
+    instance, name = lab.guid(), lab.name()
+    tree = first.tree(ShareRole.ENCRYPTED)
+    answer = opening(tree, name, app_instance(instance), encrypt=False)
+    check(answer, specification=Status.ACCESS_DENIED)
+    answer = opening(second.tree(ShareRole.ENCRYPTED), name, app_instance(instance))
+    check(answer, specification=Status.SUCCESS)
+    check.alive(second)

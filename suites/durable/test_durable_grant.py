@@ -331,3 +331,41 @@ def test_the_lease_comes_beside_the_durable_handle(lab: Lab, kind: Kind) -> None
     )
     check.that(handle, "state", handle.file.lease_state, requirement=which, specification=RWH)
     check.alive(client.session)
+
+
+@case(
+    "durable.lease-beside-own-open",
+    requirements=["SMB2-3.3.5.9.12-02", "SMB2-3.3.5.9.7-01"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING],
+    variants={
+        "kind": [Kind.V1_LEASE_V1, Kind.V2_LEASE_V2],
+        "first": ["stat", "reads-security", "stat-with-lease"],
+    },
+    answers=[
+        "smbtorture:durable-v2-open.stat-and-lease",
+        "smbtorture:durable-v2-open.nonstat-and-lease",
+        "smbtorture:durable-v2-open.statRH-and-lease",
+    ],
+)
+def test_a_lease_beside_an_open_of_the_same_client(lab: Lab, kind: Kind, first: str) -> None:
+    """Beside a stat open without a lease a client gets RWH, beside any other of its opens RH; the reconnect
+    shows the same.
+    """
+    client = Client(lab.logon())
+    name = lab.name()
+    client.tree.open(name).close().required()
+    access = STAT | AccessMask.FILE_WRITE_ATTRIBUTES
+    if first == "reads-security":
+        access |= AccessMask.READ_CONTROL
+    contexts = [lease(lab.guid(), RH)] if first == "stat-with-lease" else []
+    client.tree.open(name, desired_access=access, contexts=contexts)
+    handle = client.ask(kind, name)
+    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    wanted = RWH if first == "stat" else RH
+    check.that(handle, "state", handle.file.lease_state, requirement=which, specification=wanted, less=R)
+    client.lose()
+    back = client.back()
+    answer = handle.reconnect(back)
+    check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
+    check.that(answer, "state", answer.open.lease_state, requirement=which, specification=wanted)
+    check.alive(back.session)

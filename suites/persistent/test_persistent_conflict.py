@@ -14,7 +14,7 @@ from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptio
 from smbtorture_py.wire.fscc.file_information import FileRenameInformation
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
-from suites.durable.handles import Kind
+from suites.durable.handles import EVERYTHING, Kind
 from suites.persistent.handles import BARE, NEEDS, another, arrive, on_ca, persistent
 
 STAT: Final = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
@@ -358,4 +358,91 @@ def test_what_is_not_available_stays_so(lab: Lab) -> None:
         check(leased, specification=Status.FILE_NOT_AVAILABLE)
     back = client.back()
     check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.directory-not-available",
+    requirements=["SMB2-3.3.5.9-22"],
+    needs=NEEDS,
+    answers=["smbtorture:persistent-open.directory-disconnect"],
+)
+def test_a_directory_of_a_disconnected_handle_is_not_available(lab: Lab) -> None:
+    """A directory whose persistent handle is disconnected is available to nobody else until the reconnect."""
+    client, other = arrive(lab), another(lab)
+    options = CreateOptions.DIRECTORY_FILE
+    handle = persistent(client, create_options=options, share_access=ShareAccess.NONE)
+    name = handle.file.name
+    opening = other.tree.create(name, create_options=options)
+    check(opening, requirement="SMB2-3.3.5.9.12-02", specification=Status.SHARING_VIOLATION)
+    client.leave(other)
+    opening = other.tree.create(name, create_options=options)
+    check(opening, specification=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    check(handle.reconnect(back), requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.replayed-again-and-again",
+    requirements=["SMB2-3.3.5.9-17", "SMB2-3.3.5.9.10-05"],
+    needs=NEEDS,
+    answers=["smbtorture:persistent-open.replay-multi"],
+)
+def test_replays_until_the_handle_is_used(lab: Lab) -> None:
+    """The CREATE of a persistent handle can be replayed as often as one likes until the handle is used."""
+    client = arrive(lab)
+    handle = persistent(client)
+    contexts = [durable_v2(handle.create_guid, persistent=True)]
+    for sequence in range(1, 5):
+        answer = client.tree.create(
+            handle.file.name, contexts=contexts, replay=True, channel_sequence=sequence
+        )
+        check(answer, requirement="SMB2-3.3.5.9.10-05", specification=Status.SUCCESS)
+        same = answer.open.file_id == handle.file.file_id
+        check.that(answer, "same FileId", same, requirement="SMB2-3.3.5.9.10-05", specification=True)
+    handle.file.write(DATA, channel_sequence=4).required()
+    answer = client.tree.create(handle.file.name, contexts=contexts, replay=True, channel_sequence=4)
+    check(answer, specification=Status.FILE_NOT_AVAILABLE)
+    check.alive(client.session)
+
+
+@case(
+    "persistent.contended",
+    requirements=["SMB2-3.3.5.9-22", "SMB2-3.3.5.9.12-02"],
+    needs=NEEDS,
+    variants={
+        "held": [LeaseState.NONE, R, RW, RH, RWH],
+        "share": [ShareAccess.NONE, EVERYTHING],
+        "overwrite": [False, True],
+    },
+    answers=["smbtorture:persistent-open-reconnect-contended.reconnect-contended"],
+)
+def test_who_contends_with_a_disconnected_handle(
+    lab: Lab, held: LeaseState, share: ShareAccess, overwrite: bool
+) -> None:
+    """Whatever lease and sharing a disconnected persistent handle has, the contender should be told that the
+    file is not available, and the handle comes back; where H can break first some servers do that.
+    """
+    client, other = arrive(lab), another(lab)
+    handle = persistent(client, Kind.V2_LEASE_V2, state=held, share_access=share)
+    client.leave(other)
+    disposition = CreateDisposition.OVERWRITE_IF if overwrite else CreateDisposition.OPEN
+    opening = other.tree.create(handle.file.name, create_disposition=disposition, wait=False)
+    opening.wait(AT_ONCE)
+    if held & LeaseState.HANDLE_CACHING:
+        check(
+            opening,
+            specification=Status.FILE_NOT_AVAILABLE,
+            windows_waits=NO_ANSWER,
+            windows=Status.SUCCESS,
+        )
+    else:
+        check(opening, specification=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    answer = handle.reconnect(back)
+    check(answer, requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    if opening.actual is Status.FILE_NOT_AVAILABLE:
+        state = answer.open.lease_state
+        check.that(answer, "state", state, requirement="SMB2-3.3.5.9.12-02", specification=held)
     check.alive(back.session)
