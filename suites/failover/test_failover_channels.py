@@ -316,10 +316,12 @@ def test_an_encrypted_share_over_what_is_left(lab: Lab, fault: FaultKind) -> Non
     """A file on an encrypted share is written while channel by channel dies: everything is there."""
     client = lab.multichannel_session(share=ShareRole.ENCRYPTED, channels=3, policy=stay())
     file = client.open()
+    session = client.session
     *dying, _ = client.channels
     for number, channel in enumerate(dying):
         channel.faults.arm(fault, Position.AFTER_EXECUTION)
         check(file.write(bytes([number]), number, on=channel), specification=Status.SUCCESS)
+    check.that(client, "it is the same session", client.session is session, specification=True)
     check.that(file, "what the file holds", file.read().data, specification=bytes(range(len(dying))))
     check.alive(client.session)
 
