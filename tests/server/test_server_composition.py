@@ -74,7 +74,9 @@ def test_every_defect_that_is_begun_enters_the_catalogue() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "defect"
         if isinstance(node.args[0], ast.Constant)
     ]
-    assert sorted(begun) == sorted(DEFECTS)
+    # Defects that differ in one thing only are begun in a loop, with ids that are made there.
+    assert begun
+    assert not set(begun) - set(DEFECTS)
 
 
 def test_every_defect_breaks_something_and_has_an_origin() -> None:
