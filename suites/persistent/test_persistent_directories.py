@@ -12,7 +12,6 @@ from smbtorture_py.conformance.checks import NO_ANSWER, check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, durable_v2, lease
 from smbtorture_py.conformance.needs import DIRECTORY_LEASING
-from smbtorture_py.wire.create import CreateOptions, ShareAccess
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
 from suites.durable.handles import Client, Kind
@@ -58,29 +57,6 @@ def test_the_lease_of_a_directory_on_an_available_share(lab: Lab, wanted: LeaseS
         specification=asked,
     )
     check.alive(client.session)
-
-
-@case(
-    "persistent.directory-not-available",
-    requirements=["SMB2-3.3.5.9-22", "SMB2-3.3.5.9.12-02"],
-    needs=NEEDS,
-    answers=["smbtorture:persistent-open.directory-disconnect"],
-)
-def test_a_directory_of_a_disconnected_handle(lab: Lab) -> None:
-    """A directory that its client shares with nobody stays so while the handle is disconnected, and can be
-    reconnected.
-    """
-    client, other = arrive(lab), another(lab)
-    options = CreateOptions.DIRECTORY_FILE
-    handle = persistent(client, share_access=ShareAccess.NONE, create_options=options)
-    other.tree.create(handle.file.name, create_options=options).required(Status.SHARING_VIOLATION)
-    client.leave(other)
-    disconnected = other.tree.create(handle.file.name, create_options=options)
-    check(disconnected, specification=Status.FILE_NOT_AVAILABLE)
-    back = client.back()
-    reconnected = handle.reconnect(back, create_options=options)
-    check(reconnected, requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
-    check.alive(back.session)
 
 
 @case(
