@@ -469,7 +469,7 @@ def test_the_structure_size_of_an_application_instance(lab: Lab, size: int) -> N
     answers=["ms:AppInstanceId_Negative_NoEncryptionInInitialOpen_EncryptionInReOpen"],
 )
 def test_a_refused_open_starts_no_application(lab: Lab) -> None:
-    """An application instance whose first open was refused, since it was not encrypted, opens on another client."""
+    """An application instance whose first open was refused as not encrypted opens on another client."""
     lab.require_clear_sessions()
     first, second = lab.logon(), lab.another_client()
     instance, name = lab.guid(), lab.name()
