@@ -204,7 +204,8 @@ def test_all_that_waits_is_asked_for_again(lab: Lab, fault: FaultKind) -> None:
     """A LOCK, a CREATE and a WRITE are under way on a channel that dies: the client has each of them answered
     over another one.
     """
-    client, other = lab.multichannel_session(channels=2, policy=impatient()), lab.another_client()
+    policy = impatient(answer_patience=60.0)
+    client, other = lab.multichannel_session(channels=2, policy=policy), lab.another_client()
     others = other.tree()
     file = client.open(contexts=[])
     holder = others.open(file.core.file_name)
