@@ -9,6 +9,7 @@ from smbtorture_py.conformance.lab import Lab, LabConnection, LabOpen
 from smbtorture_py.conformance.lab.handle_contexts import RWH, durable_v2, lease, reconnect_v2
 from smbtorture_py.conformance.needs import (
     BLACKHOLE,
+    CLEAR_SESSIONS,
     DURABLE_HANDLES,
     ENCRYPTION,
     LEASING,
@@ -295,13 +296,12 @@ def test_what_the_network_does_to_a_request(lab: Lab, fault: FaultKind) -> None:
 @case(
     "sequence.wrongly-signed",
     requirements=["SMB2-3.3.5.2.10-21"],
-    needs=[SMB3],
+    needs=[SMB3, CLEAR_SESSIONS],
     variants={"change": EACH, "dialect": SMB_3},
 )
 def test_a_wrongly_signed_request_moves_nothing(lab: Lab, change: str) -> None:
     """A newer number in a request whose signature is wrong is not taken over."""
     session = lab.logon()
-    lab.require_clear_sessions(session.connection)
     file = session.tree().open()
     forged = Tamper(signing_key=bytes(16))
     CHANGES[change](file, channel_sequence=STEP, sign=True, tamper=forged).required(Status.ACCESS_DENIED)
@@ -312,7 +312,7 @@ def test_a_wrongly_signed_request_moves_nothing(lab: Lab, change: str) -> None:
 @case(
     "sequence.encrypted",
     requirements=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-05"],
-    needs=[SMB3, ENCRYPTION],
+    needs=[SMB3, ENCRYPTION, CLEAR_SESSIONS],
     variants={"change": EACH, "dialect": SMB_3},
 )
 def test_numbers_inside_encrypted_messages(lab: Lab, change: str) -> None:
