@@ -15,6 +15,9 @@ SAME: Final = ("same", "both-zero")
 DIFFERENT: Final = ("other", "zero", "after-zero", "first-bit", "last-bit", "behind-a-zero-byte")
 """Ways in which the ClientGuid of a second connection is not that of the first."""
 
+APART: Final = tuple(how for how in DIFFERENT if "zero" not in how or how == "behind-a-zero-byte")
+"""Without a ClientGuid of zero: other cases have that too, and would get the breaks that are waited for."""
+
 REFUSED: Final = (Status.USER_SESSION_DELETED, Status.REQUEST_NOT_ACCEPTED)
 """What servers that enforce it answer to a bind with another ClientGuid."""
 HALF: Final = 8

@@ -13,7 +13,7 @@ from smbtorture_py.conformance.lab.handle_contexts import RH, RWH, app_instance,
 from smbtorture_py.conformance.needs import BY_DIALECT, DURABLE_HANDLES, LEASING, MULTI_CHANNEL, SMB3
 from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.status import Status
-from suites.clientguid.guids import DIFFERENT, SAME, bound, client, logon, pair
+from suites.clientguid.guids import DIFFERENT, bound, client, logon, pair
 from suites.durable.handles import LEASED, Client, Kind, check_data
 from suites.tree.dialects import SMB_3
 
@@ -24,7 +24,10 @@ DATA: Final = b"over a channel of another ClientGuid"
     "clientguid.bind-same",
     requirements=["SMB2-3.3.5.5-46"],
     needs=[SMB3, MULTI_CHANNEL],
-    variants={"how": SAME, "dialect": SMB_3},
+    variants=[
+        *({"how": "same", "dialect": dialect} for dialect in SMB_3),
+        {"how": "both-zero", "dialect": SMB_3[-1]},
+    ],
     answers=["smbtorture:hole.client-guid-zero"],
 )
 def test_a_channel_of_the_same_client_guid(lab: Lab, how: str) -> None:
@@ -53,7 +56,7 @@ def test_a_channel_of_another_client_guid(lab: Lab, how: str) -> None:
     "clientguid.bind-consistent",
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3, MULTI_CHANNEL],
-    variants={"dialect": SMB_3},
+    variants={"dialect": SMB_3[-1:]},
 )
 def test_binds_are_treated_alike(lab: Lab) -> None:
     """Whichever byte of the ClientGuid is another, a server binds all such connections or none."""

@@ -22,7 +22,7 @@ from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
-from suites.clientguid.guids import DIFFERENT, SAME, logon, pair
+from suites.clientguid.guids import APART, DIFFERENT, SAME, logon, pair
 
 Form = Callable[[bytes, LeaseState], CreateContext]
 AT_ONCE: Final = 2.0
@@ -75,7 +75,7 @@ def test_a_lease_of_two_sessions(lab: Lab, how: str, version: int) -> None:
     "clientguid.lease-of-two-clients",
     requirements=["SMB2-3.3.5.9.8-13"],
     needs=[SMB3, LEASING],
-    variants={"how": DIFFERENT},
+    variants={"how": APART},
 )
 def test_one_lease_key_of_two_clients(lab: Lab, how: str) -> None:
     """Two clients that use one key on a file have two leases: they break each other, or the store takes them
@@ -116,7 +116,7 @@ def test_lease_keys_are_treated_alike(lab: Lab, version: int) -> None:
     "clientguid.lease-ack",
     requirements=["SMB2-3.3.5.22.2-04"],
     needs=[SMB3, LEASING],
-    variants={"how": DIFFERENT},
+    variants={"how": APART},
 )
 def test_another_client_acknowledges(lab: Lab, how: str) -> None:
     """A client with another ClientGuid cannot acknowledge the break of a lease, though it has the key and the
