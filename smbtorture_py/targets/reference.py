@@ -111,6 +111,7 @@ _BELOW_3: Final = frozenset(
         Capability.AES_128_CCM,
         Capability.ENCRYPTED_SHARE,
         Capability.PERSISTENT_HANDLES,
+        Capability.DIRECTORY_LEASING,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
     }
 )
@@ -129,7 +130,7 @@ def capabilities_of(settings: ServerSettings, everything: frozenset[Capability])
     if high < Dialect.SMB_3_0:
         lost |= _BELOW_3
     if high < Dialect.SMB_2_1:
-        lost |= {Capability.LARGE_MTU, Capability.RESILIENCY}
+        lost |= {Capability.LARGE_MTU, Capability.RESILIENCY, Capability.LEASING}
     if not settings.multichannel:
         lost.add(Capability.MULTI_CHANNEL)
     if settings.encryption == "off":

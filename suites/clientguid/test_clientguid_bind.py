@@ -317,6 +317,7 @@ def test_an_application_and_a_mixed_channel(lab: Lab) -> None:
 )
 def test_a_previous_session_of_another_client(lab: Lab, how: str) -> None:
     """PreviousSessionId ends a session of the same user, whatever the ClientGuid of either connection."""
+    lab.require_clear_sessions()
     first, second = pair(lab, how)
     old = client(lab, first)
     new = lab.logon(previous_session_id=old.session.session_id, offer={"client_guid": second})

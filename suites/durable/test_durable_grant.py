@@ -192,7 +192,7 @@ def test_an_open_that_got_less_than_it_takes(lab: Lab, kind: Kind) -> None:
 @case(
     "durable.stat-open",
     requirements=["SMB2-3.3.5.9.6-01", "SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
-    needs=[DURABLE_HANDLES, LEASING],
+    needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"kind": LEASED},
     answers=["smbtorture:durable-open.stat-open"],
 )
