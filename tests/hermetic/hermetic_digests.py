@@ -1,4 +1,5 @@
-"""Run as a program: print a digest of everything each hermetic variant of an area shows.
+"""Run as a program: print a digest of everything that the first and the last variant of each case of an area
+show.
 
 python hermetic_digests.py AREA SEED
 """
@@ -42,7 +43,7 @@ def digest(result: CaseResult) -> str:
 def main(area: str, seed: int) -> None:
     bench = reference_bench("reference", "specification", (), None, seed)
     for case in collect(f"suites.{area}"):
-        for variant in case.variants:
+        for variant in (*case.variants[:1], *case.variants[1:][-1:]):
             with bench.place(seed) as (world, target):
                 result = run_case(case, variant, world, target, seed)
             if result.outcome is Outcome.NOT_APPLICABLE:
