@@ -4,6 +4,8 @@ where it is.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from smbtorture_py.conformance.case import Case, Variant
@@ -16,6 +18,7 @@ CASES = collect()
 SEED = 1
 FINE = (Outcome.PASS, Outcome.OBSERVED, Outcome.WARN, Outcome.NOT_APPLICABLE)
 LOOPBACK = ("127.0.0.1", "127.0.0.2")
+CHANNEL = re.compile(r"channel-\d+")
 SLOW = 5.0
 """Seconds of the world's time from which on a case has to say that it is slow."""
 
@@ -33,11 +36,33 @@ def shown(bench: ReferenceBench, case: Case, variant: Variant) -> CaseResult:
         return run_case(case, variant, world, target, SEED)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def told(result: CaseResult) -> list[tuple[object, ...]]:
+    """Return what the checks saw. Which connection a client that rebinds by itself uses, and how many it has
+    by then, is a matter of time over TCP: numbers of channels are left out, and all that are alive count
+    once.
+    """
+    seen = [
+        (
+            CHANNEL.sub("a channel", one.what),
+            one.requirement,
+            one.expected,
+            one.actual,
+            one.behaviour,
+            one.outcome,
+        )
+        for one in result.observations
+    ]
+    alive = [one for one in seen if one[0].endswith("(still alive)")]
+    return [one for one in seen if one not in alive] + list(dict.fromkeys(alive))
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.id, marks=pytest.mark.full if case.slow else ()) for case in CASES]
+)
 def test_both_worlds_show_the_same(case: Case, benches: tuple[ReferenceBench, ReferenceBench]) -> None:
     for variant in case.variants:
         simulated, tcp = (shown(bench, case, variant) for bench in benches)
-        assert (simulated.outcome, simulated.observations) == (tcp.outcome, tcp.observations), (
+        assert (simulated.outcome, told(simulated)) == (tcp.outcome, told(tcp)), (
             f"{case.full_id(variant)}: simulated first, then loopback TCP"
         )
         assert simulated.outcome in FINE
