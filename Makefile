@@ -24,7 +24,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 tool: $(VENV)/installed-dev peer-tools
-	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n auto
+	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n 4
 
 # What the suites cover, measured anew: suites/proofs.json and docs/coverage.md.
 coverage: $(VENV)/installed-dev

@@ -31,13 +31,13 @@ def imported(path: Path, *options: str) -> RunRecords:
 def test_smbtorture(need: Callable[[str], None], peer_folder: Path) -> None:
     need("smbtorture")
     with Served(peer_folder) as served:
-        run = peer_smbtorture.run(served, "dir", peer_folder, TIMEOUT)
-    path = peer_folder / "dir.txt"
+        run = peer_smbtorture.run(served, "rw", peer_folder, TIMEOUT)
+    path = peer_folder / "rw.txt"
     path.write_text(run.text, encoding="utf-8")
-    found = imported(path, "--group", "smb2.dir")
+    found = imported(path, "--group", "smb2.rw")
     assert len(run.results) > 1
     assert {result.case: str(result.outcome) for result in found.results} == {
-        f"smbtorture.smb2.dir.{one.name}": MEANT[one.outcome] for one in run.results
+        f"smbtorture.smb2.rw.{one.name}": MEANT[one.outcome] for one in run.results
     }
     assert found.is_complete
 
