@@ -53,11 +53,11 @@ RECORDS: Final = "records.jsonl"
 PERMISSION: Final = "permission to disturb others"
 CASE_LIMIT: Final = 300.0
 SLOW_FACTOR: Final = 4
+"""How much longer a slow case may take."""
 MOST_OF_A_LOG: Final = 65_536
 """Characters of the server's log that go beside one result."""
 _KIBIBYTE: Final = 1024
 _GIGABIT: Final = 1_000_000_000
-"""How much longer a slow case may take."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
