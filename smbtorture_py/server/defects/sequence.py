@@ -233,84 +233,34 @@ def _ordered(command: Command) -> Judgement:
     return ordered
 
 
-defect(
-    "sequence-write-not-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
-    origin="chimera issue 1123: the number was not verified for every operation that modifies",
-)(_not_ordered(Command.WRITE))
+for _identifier, _command in (
+    ("sequence-write-not-ordered", Command.WRITE),
+    ("sequence-set-info-not-ordered", Command.SET_INFO),
+    ("sequence-ioctl-not-ordered", Command.IOCTL),
+):
+    defect(
+        _identifier,
+        replaces=ChannelSequencePolicy.must_be_in_order,
+        breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
+        origin="chimera issue 1123: the number was not verified for every operation that modifies",
+    )(_not_ordered(_command))
 
-defect(
-    "sequence-set-info-not-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
-    origin="chimera issue 1123: the number was not verified for every operation that modifies",
-)(_not_ordered(Command.SET_INFO))
-
-defect(
-    "sequence-ioctl-not-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-06", "SMB2-3.3.5.2.10-14", "SMB2-3.3.5.2.10-11", "SMB2-3.3.5.2.10-09"],
-    origin="chimera issue 1123: the number was not verified for every operation that modifies",
-)(_not_ordered(Command.IOCTL))
-
-_ALIKE: Final = "plausible: every request with a FileId is treated alike"
-
-defect(
-    "sequence-read-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.READ))
-
-defect(
-    "sequence-flush-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.FLUSH))
-
-defect(
-    "sequence-lock-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.LOCK))
-
-defect(
-    "sequence-query-info-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.QUERY_INFO))
-
-defect(
-    "sequence-close-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.CLOSE))
-
-defect(
-    "sequence-query-directory-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.QUERY_DIRECTORY))
-
-defect(
-    "sequence-change-notify-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.CHANGE_NOTIFY))
-
-defect(
-    "sequence-oplock-break-ordered",
-    replaces=ChannelSequencePolicy.must_be_in_order,
-    breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
-    origin=_ALIKE,
-)(_ordered(Command.OPLOCK_BREAK))
+for _identifier, _command in (
+    ("sequence-read-ordered", Command.READ),
+    ("sequence-flush-ordered", Command.FLUSH),
+    ("sequence-lock-ordered", Command.LOCK),
+    ("sequence-query-info-ordered", Command.QUERY_INFO),
+    ("sequence-close-ordered", Command.CLOSE),
+    ("sequence-query-directory-ordered", Command.QUERY_DIRECTORY),
+    ("sequence-change-notify-ordered", Command.CHANGE_NOTIFY),
+    ("sequence-oplock-break-ordered", Command.OPLOCK_BREAK),
+):
+    defect(
+        _identifier,
+        replaces=ChannelSequencePolicy.must_be_in_order,
+        breaks=["SMB2-3.3.5.2.10-07", "SMB2-3.3.5.2.10-16"],
+        origin="plausible: every request with a FileId is treated alike",
+    )(_ordered(_command))
 
 
 @defect(
