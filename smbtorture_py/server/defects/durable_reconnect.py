@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.file_id import new_file_id
@@ -16,6 +16,22 @@ from smbtorture_py.wire.status import Status
 if TYPE_CHECKING:
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
+
+
+class Comparison(Protocol):
+    """What takes the place of a method that compares a reconnect with the open that it names."""
+
+    def __call__(
+        self,
+        original: Callable[[Reconnect, Open], Status],
+        policy: ReconnectPolicy,
+        /,
+        reconnect: Reconnect,
+        open_: Open,
+    ) -> Status:
+        """Compare, in place of `original`."""
+        ...
+
 
 _LIKELY: Final = "plausible: "
 _BOTH_SUCCEED: Final = ["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"]
@@ -234,61 +250,46 @@ def _by_volatile_id(
 # What a failed reconnect does.
 
 
-@defect(
+def _clobbers(sentence: str) -> Comparison:
+    def clobbers(
+        original: Callable[[Reconnect, Open], Status],
+        _self: ReconnectPolicy,
+        reconnect: Reconnect,
+        open_: Open,
+    ) -> Status:
+        status = original(reconnect, open_)
+        if status != Status.SUCCESS:
+            open_.is_durable = False
+        return status
+
+    clobbers.__doc__ = sentence
+    return clobbers
+
+
+defect(
     "reconnect-of-connected-open-clobbers",
     replaces=ReconnectPolicy.connected_status,
     breaks=_BOTH_SUCCEED,
     origin="Samba before 4.22: bugs 15649 and 15651 (15c6b767f, f23e94a88)",
+)(
+    _clobbers(
+        "An open that somebody tried to reconnect while it was connected does not outlive its connection."
+    )
 )
-def _connected_clobbers(
-    original: Callable[[Reconnect, Open], Status],
-    _self: ReconnectPolicy,
-    reconnect: Reconnect,
-    open_: Open,
-) -> Status:
-    """An open that somebody tried to reconnect while it was connected does not outlive its connection."""
-    status = original(reconnect, open_)
-    if status != Status.SUCCESS:
-        open_.is_durable = False
-    return status
 
-
-@defect(
+defect(
     "reconnect-by-another-user-clobbers",
     replaces=ReconnectPolicy.owner_status,
     breaks=_BOTH_SUCCEED,
     origin="Samba before 4.22: bug 15649, the record is written before the owner is compared",
-)
-def _other_user_clobbers(
-    original: Callable[[Reconnect, Open], Status],
-    _self: ReconnectPolicy,
-    reconnect: Reconnect,
-    open_: Open,
-) -> Status:
-    """After another user's vain attempt the owner's reconnect fails."""
-    status = original(reconnect, open_)
-    if status != Status.SUCCESS:
-        open_.is_durable = False
-    return status
+)(_clobbers("After another user's vain attempt the owner's reconnect fails."))
 
-
-@defect(
+defect(
     "reconnect-wrong-key-clobbers",
     replaces=ReconnectPolicy.lease_key_status,
     breaks=_BOTH_SUCCEED,
     origin="Samba before 4.22: bugs 15649 and 15651, a failed reconnect leaves the record spoilt",
-)
-def _wrong_key_clobbers(
-    original: Callable[[Reconnect, Open], Status],
-    _self: ReconnectPolicy,
-    reconnect: Reconnect,
-    open_: Open,
-) -> Status:
-    """After an attempt with a wrong lease key the right one does not bring the open back."""
-    status = original(reconnect, open_)
-    if status != Status.SUCCESS:
-        open_.is_durable = False
-    return status
+)(_clobbers("After an attempt with a wrong lease key the right one does not bring the open back."))
 
 
 # What a successful reconnect does.
