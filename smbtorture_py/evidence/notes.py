@@ -14,8 +14,7 @@ from smbtorture_py.net.taps import (
     CaptureRecord,
     Flow,
 )
-from smbtorture_py.wire.codec import HEADER_SIZE
-from smbtorture_py.wire.header import PROTOCOL_ID, Header, HeaderFlags
+from smbtorture_py.wire.header import Header, HeaderFlags, headers_of
 from smbtorture_py.wire.status import Status
 
 
@@ -63,14 +62,4 @@ def by_frame(records: Sequence[CaptureRecord]) -> dict[int, list[CapturedNote]]:
 
 def _in(notes: Notes, record: CapturedFrame | CapturedPlain, data: bytes) -> list[CapturedNote]:
     """Return the notes about the messages of a frame."""
-    found: list[CapturedNote] = []
-    offset = 0
-    while data.startswith(PROTOCOL_ID, offset):
-        header = Header.decode(data, [], offset)
-        if header is None:
-            break
-        found += notes.about(record, header)
-        if header.next_command < HEADER_SIZE:
-            break
-        offset += header.next_command
-    return found
+    return [note for _, header in headers_of(data) for note in notes.about(record, header)]

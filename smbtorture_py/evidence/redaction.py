@@ -9,7 +9,7 @@ from typing import Final
 
 from smbtorture_py.net.taps import LENGTH_BYTES, CapturedFrame, CapturedPlain, CaptureRecord, Flow
 from smbtorture_py.wire.codec import HEADER_SIZE
-from smbtorture_py.wire.header import PROTOCOL_ID, Command, Header
+from smbtorture_py.wire.header import Command, Header, headers_of
 
 _BUFFER = struct.Struct("<HH")
 _BUFFER_PLACE: Final = {Flow.SENT: HEADER_SIZE + 12, Flow.RECEIVED: HEADER_SIZE + 4}
@@ -44,16 +44,9 @@ def _frames_with_logon(records: Iterable[CaptureRecord]) -> Iterator[int]:
 
 def _session_setups(data: bytes) -> Iterator[tuple[int, Header]]:
     """Yield offset and header of each SESSION_SETUP of a chain."""
-    offset = 0
-    while data.startswith(PROTOCOL_ID, offset):
-        header = Header.decode(data, [], offset)
-        if header is None:
-            return
+    for offset, header in headers_of(data):
         if header.command == Command.SESSION_SETUP:
             yield offset, header
-        if header.next_command < HEADER_SIZE:
-            return
-        offset += header.next_command
 
 
 def _blanked(data: bytes, flow: Flow) -> bytes:

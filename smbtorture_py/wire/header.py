@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final, Self
@@ -186,3 +187,19 @@ class Header:
             structure_size,
             protocol_id,
         )
+
+
+def headers_of(frame: bytes) -> Iterator[tuple[int, Header]]:
+    """Yield offset and header of each message of a plain frame, up to the first that has none.
+
+    A NextCommand that leads into its own header or out of the frame ends the chain.
+    """
+    offset = 0
+    while frame.startswith(PROTOCOL_ID, offset):
+        header = Header.decode(frame, [], offset)
+        if header is None:
+            return
+        yield offset, header
+        if header.next_command < HEADER_SIZE:
+            return
+        offset += header.next_command

@@ -22,7 +22,7 @@ from smbtorture_py.wire.create import (
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.echo import EchoRequest, EchoResponse
 from smbtorture_py.wire.error import ErrorContext, ErrorId, ErrorResponse
-from smbtorture_py.wire.header import PROTOCOL_ID, Command, Header, HeaderFlags
+from smbtorture_py.wire.header import PROTOCOL_ID, Command, Header, HeaderFlags, headers_of
 from smbtorture_py.wire.ioctl import IoctlRequest, IoctlResponse
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
 from smbtorture_py.wire.logoff import LogoffRequest
@@ -269,6 +269,8 @@ def test_a_chain_is_padded_and_linked() -> None:
     decoded = decode_chain(frame, Direction.REQUEST, findings)
     assert findings == []
     assert [message.header.next_command for message in decoded] == [sizes[0], sizes[1], 0]
+    places = [(0, Command.CREATE), (sizes[0], Command.READ), (sizes[0] + sizes[1], Command.CLOSE)]
+    assert [(offset, header.command) for offset, header in headers_of(frame)] == places
     assert [type(message.body).__name__ for message in decoded] == [
         "CreateRequest",
         "ReadRequest",
@@ -316,6 +318,7 @@ def test_a_next_command_that_leads_nowhere_ends_the_chain(next_command: int) -> 
     assert [(finding.offset, finding.field) for finding in findings] == [(20, "NextCommand")]
     assert len(decoded) == 1
     assert join(decoded) == frame
+    assert len(list(headers_of(frame))) == 1
 
 
 def test_findings_of_later_messages_count_from_the_start_of_the_frame() -> None:
