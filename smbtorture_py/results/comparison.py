@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 
-from smbtorture_py.results.outcome import RED, Outcome
+from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.results.records import CaseRecord, ResultRecord, RunRecords
 
 
@@ -39,11 +39,6 @@ class Difference:
         if before == after and self.before is not None and self.after is not None:
             return f"{before}, {first_difference(self.before, self.after)}"
         return f"{before} -> {after}"
-
-
-def is_failing(result: ResultRecord) -> bool:
-    """Tell whether something is wrong: red, or blocked though the target lacks nothing."""
-    return result.outcome in RED or (result.outcome is Outcome.BLOCKED and not result.lacking)
 
 
 def described(result: ResultRecord | None) -> str:
@@ -102,9 +97,9 @@ def _change(old: ResultRecord | None, new: ResultRecord | None) -> Change | None
         return Change.VANISHED
     if old is None:
         return Change.APPEARED
-    if is_failing(new) and not is_failing(old):
+    if new.is_failing and not old.is_failing:
         return Change.NEWLY_FAILING
-    if is_failing(old) and new.outcome in (Outcome.PASS, Outcome.WARN, Outcome.OBSERVED):
+    if old.is_failing and new.outcome in (Outcome.PASS, Outcome.WARN, Outcome.OBSERVED):
         return Change.NEWLY_PASSING
     return None if shows_the_same(old, new) else Change.CHANGED_BEHAVIOUR
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smbtorture_py.results.comparison import Change, Difference, compare, is_failing, shows_the_same
+from smbtorture_py.results.comparison import Change, Difference, compare, shows_the_same
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.outcome import Verdict
 from smbtorture_py.results.records import CaseRecord, ResultRecord, RunRecords
@@ -89,7 +89,7 @@ def judge_run(records: RunRecords, baseline: RunRecords | None = None) -> Gate:
         if verdict in (Verdict.REGRESSION, Verdict.NEW):
             if is_mixed(records, case.key):
                 verdict = Verdict.FLAKY
-            elif before is not None and is_failing(before) and _fails_alike(before, result):
+            elif before is not None and before.is_failing and _fails_alike(before, result):
                 verdict = Verdict.KNOWN
         if verdict is Verdict.FLAKY:
             flaky.append(result)

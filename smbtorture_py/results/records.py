@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 from jsonschema import Draft202012Validator
 
 from smbtorture_py.results.observation import Observation
-from smbtorture_py.results.outcome import Outcome, Verdict
+from smbtorture_py.results.outcome import RED, Outcome, Verdict
 
 FORMAT: Final = 1
 """Version of the format; readers refuse another one."""
@@ -107,6 +107,13 @@ class ResultRecord:
     def key(self) -> str:
         """`case` or `case/variant`."""
         return full_id(self.case, self.variant)
+
+    @property
+    def is_failing(self) -> bool:
+        """Something is wrong: red, or blocked though the target lacks nothing, so that something that should
+        have worked did not.
+        """
+        return self.outcome in RED or (self.outcome is Outcome.BLOCKED and not self.lacking)
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.expectations import Expectation
-from smbtorture_py.results.outcome import RED, Outcome, Verdict
+from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import ResultRecord
 
 NEUTRAL = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OBSERVED, Outcome.NOT_APPLICABLE})
@@ -14,22 +14,14 @@ NEUTRAL = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OBSERVED, Outcome.NOT_A
 
 
 def judge(result: ResultRecord, expectation: Expectation | None) -> Verdict:
-    """Return what a result means; `result.verdict` is not looked at.
-
-    A case that is blocked because the target lacks something is fine; blocked by a control step that failed,
-    it is a regression: something that should have worked did not.
-    """
+    """Return what a result means; `result.verdict` is not looked at."""
     if expectation is not None and expectation.fits(result):
         return Verdict.FLAKY if expectation.is_intermittent else Verdict.KNOWN
     if result.outcome is Outcome.ERROR:
         return Verdict.ERROR
     if expectation is not None and result.outcome in NEUTRAL:
         return Verdict.FIXED if result.outcome is not Outcome.NOT_APPLICABLE else Verdict.OK
-    if result.outcome in RED:
-        return Verdict.REGRESSION
-    if result.outcome is Outcome.BLOCKED and not result.lacking:
-        return Verdict.REGRESSION
-    return Verdict.OK
+    return Verdict.REGRESSION if result.is_failing else Verdict.OK
 
 
 def exit_code(
