@@ -376,15 +376,16 @@ def coverage_command(as_json: bool, as_markdown: bool, measure: bool, completes:
     """
     path = _suites_folder() / PROOFS
     cases, defects = _cases(), list(DEFECTS.values())
-    if measure:
-        write_proofs(path, find_proofs(cases, defects, os.cpu_count() or 1))
+    processes = os.cpu_count() or 1
     try:
-        coverage = Coverage(shipped(), cases, defects, read_proofs(path))
-        if completes:
-            write_proofs(path, complete(coverage, os.cpu_count() or 1))
-            coverage = Coverage(shipped(), cases, defects, read_proofs(path))
+        proofs = list(find_proofs(cases, defects, processes)) if measure else read_proofs(path)
     except ProofError as error:
         raise TargetError(str(error)) from None
+    coverage = Coverage(shipped(), cases, defects, proofs)
+    if completes:
+        coverage = Coverage(shipped(), cases, defects, complete(coverage, processes))
+    if measure or completes:
+        write_proofs(path, coverage.proofs)
     if as_json:
         click.echo(json.dumps(document(coverage), indent=1))
         return

@@ -204,7 +204,7 @@ def complete(coverage: Coverage, processes: int = 1) -> list[Proof]:
     ]
     with ProcessPoolExecutor(processes) as pool:
         found = [proof for proofs in pool.map(_proofs_of_pair, wanted, chunksize=4) for proof in proofs]
-    return [*coverage.proofs, *found]
+    return list(dict.fromkeys([*coverage.proofs, *found]))
 
 
 def _holds(proof: Proof) -> bool:
