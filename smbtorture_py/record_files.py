@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from smbtorture_py.evidence.bundle import TRANSCRIPT
 from smbtorture_py.imports.formats import read as read_format
@@ -73,11 +73,12 @@ def read_text(path: Path) -> str:
         raise ConfigurationError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file, with its folder; raises ConfigurationError."""
+def write_text(path: Path, text: str, mode: Literal["w", "a"] = "w") -> None:
+    """Write a file, with its folder, or add to it ("a"); raises ConfigurationError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise ConfigurationError(
             [Problem(str(path), 0, "", f"cannot be written: {error.strerror}")]
@@ -92,16 +93,10 @@ def leave(gate: Gate, folder: Path, environment: Mapping[str, str], say: Callabl
     """
     text = pull_request_markdown(gate)
     summary = environment.get(JOB_SUMMARY)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / SUMMARY).write_text(text, encoding="utf-8")
-        (folder / BADGE).write_text(badge(gate), encoding="utf-8")
-        if summary:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(text)
-    except OSError as error:
-        where = error.filename or str(folder)
-        raise ConfigurationError([Problem(where, 0, "", f"cannot be written: {error.strerror}")]) from None
+    write_text(folder / SUMMARY, text)
+    write_text(folder / BADGE, badge(gate))
+    if summary:
+        write_text(Path(summary), text, "a")
     if environment.get(IN_ACTIONS) == "true":
         for line in annotation_commands(gate):
             say(line)
