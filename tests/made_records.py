@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from smbtorture_py.results.observation import Observation
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import CaseRecord, EndRecord, ResultRecord, RunRecord, RunRecords
+from smbtorture_py.results.records import CaseRecord, EndRecord, ResultRecord, RunRecord, RunRecords, to_json
 
 RED = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
@@ -67,3 +68,10 @@ def run(
         finished="2026-01-01T00:01:00+00:00", counts={}, exit_code=4 if problems else 0, problems=problems
     )
     return RunRecords(record, [planned(key) for key in keys], done, end if complete else None)
+
+
+def write(path: Path, records: RunRecords) -> Path:
+    """Write a run into a records file; return its path."""
+    lines = [records.run, *records.cases, *records.results, *([records.end] if records.end else [])]
+    path.write_text("".join(to_json(one) + "\n" for one in lines), encoding="utf-8")
+    return path

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from smbtorture_py.cli import main
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.records import read
+from tests import called_command
 
 ROOT = str(Path(__file__).resolve().parents[2])
 COMMAND = [sys.executable, "-m", "smbtorture_py.cli"]
@@ -140,10 +140,9 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(tmp_path)
 
     def calling(*arguments: str) -> subprocess.CompletedProcess[str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
+        code = called_command.call(*arguments)
         output = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), output.out, output.err)
+        return subprocess.CompletedProcess(arguments, code, output.out, output.err)
 
     return calling
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbtorture_py.cli import main
 from smbtorture_py.imports.formats import format_of, read
 from smbtorture_py.imports.outside import About, NotReadable, case_id, to_records
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.outcome import Outcome, Verdict
 from smbtorture_py.results.records import from_json, gather, to_json
 from smbtorture_py.results.records import read as read_records
+from tests.called_command import call
 
 SMBTORTURE = """smbtorture 4.17.12
 Using seed 1
@@ -154,12 +154,6 @@ def test_any_text_is_read_or_refused(text):
         except NotReadable:
             continue
         gather(list(to_records([run], ABOUT)))
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    return int(stopped.value.code or 0)
 
 
 def test_one_gate_and_one_report_for_all(tmp_path, capsys):

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import peer_pike
 import peer_smbtorture
-import pytest
 from peer_server import SHARE, Served
 
-from smbtorture_py.cli import main
 from smbtorture_py.results.records import RunRecords, read
+from tests.called_command import call
 
 TIMEOUT = 200
 MEANT = {"pass": "pass", "fail": "fail", "error": "error", "skip": "blocked"}
@@ -22,9 +21,7 @@ MEANT = {"pass": "pass", "fail": "fail", "error": "error", "skip": "blocked"}
 
 def imported(path: Path, *options: str) -> RunRecords:
     output = path.with_suffix(".jsonl")
-    with pytest.raises(SystemExit) as stopped:
-        main(["import", str(path), "--product", "reference", "--output", str(output), *options])
-    assert not stopped.value.code
+    assert call("import", str(path), "--product", "reference", "--output", str(output), *options) == 0
     return read(output)
 
 

@@ -9,17 +9,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import pytest
-
-from smbtorture_py.cli import main
 from smbtorture_py.report.compatibility.capabilities import table
 from smbtorture_py.report.compatibility.disagreements import disagreements, disagreements_markdown
 from smbtorture_py.report.compatibility.matrix import Rule, build, sort_sections
 from smbtorture_py.report.compatibility.page import MEANINGS, SIGNS, compatibility_page
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import to_json
-from tests.made_records import result, run
+from tests.called_command import call
+from tests.made_records import result, run, write
 
 RULES = {
     "SMB2-3.3.5.5-11": Rule(
@@ -145,18 +142,6 @@ def test_disagreements_have_the_text_the_notes_and_each_server():
 
 def test_sections_are_in_the_order_of_the_document():
     assert sort_sections(["3.3.5.10", "", "3.3.5.9", "2.2"]) == ["2.2", "3.3.5.9", "3.3.5.10", ""]
-
-
-def write(path, records):
-    lines = [records.run, *records.cases, *records.results, records.end]
-    path.write_text("".join(to_json(one) + "\n" for one in lines), encoding="utf-8")
-    return path
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    return int(stopped.value.code or 0)
 
 
 def test_the_command_takes_evidence_in_and_nothing_from_outside(tmp_path):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from smbtorture_py.cli import main
 from smbtorture_py.record_files import leave
 from smbtorture_py.report.badge import badge
 from smbtorture_py.report.github_actions import MOST, annotation_commands
@@ -16,16 +14,10 @@ from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.gate import judge_run
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import to_json
-from tests.made_records import result, run
+from tests.called_command import call
+from tests.made_records import result, run, write
 
 FAILED = result("a.one/x=1", Outcome.FAIL, behaviour=None, actual="ACCESS_DENIED")
-
-
-def write(path: Path, records) -> Path:
-    lines = [records.run, *records.cases, *records.results, *([records.end] if records.end else [])]
-    path.write_text("".join(to_json(one) + "\n" for one in lines), encoding="utf-8")
-    return path
 
 
 def test_the_summary_names_what_is_wrong_and_how_to_see_it_again():
@@ -94,12 +86,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="file"):
         leave(judge_run(run([])), tmp_path / "file", {}, print)
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    return int(stopped.value.code or 0)
 
 
 def test_gate_and_compare_as_commands(tmp_path, capsys):

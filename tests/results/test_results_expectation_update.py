@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from smbtorture_py.cli import main
 from smbtorture_py.results.expectation_update import Triage, update
 from smbtorture_py.results.expectations import ExpectationFile
 from smbtorture_py.results.located_yaml import ConfigurationError, parse
 from smbtorture_py.results.outcome import Outcome
-from smbtorture_py.results.records import read, to_json
-from tests.made_records import result, run
+from tests.called_command import call
+from tests.made_records import result, run, write
 
 FILE = """# Where Samba differs, and why.
 product: samba
@@ -138,21 +137,8 @@ def test_a_file_that_is_none_is_refused():
         changed([], text="nonsense: 1\n")
 
 
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    return int(stopped.value.code or 0)
-
-
-def write(path, records):
-    lines = [records.run, *records.cases, *records.results, records.end]
-    path.write_text("".join(to_json(one) + "\n" for one in lines), encoding="utf-8")
-    assert read(path).is_complete
-    return str(path)
-
-
 def test_the_command(tmp_path, capsys):
-    records = write(tmp_path / "r.jsonl", run([result("bind.one"), failing("bind.four")]))
+    records = str(write(tmp_path / "r.jsonl", run([result("bind.one"), failing("bind.four")])))
     file = tmp_path / "samba.yaml"
     file.write_text(FILE)
     common = ["expect", "update", records, "--file", str(file)]
@@ -164,13 +150,13 @@ def test_the_command(tmp_path, capsys):
     assert [one.title for one in entries(file.read_text())][-1] == "bind.four"
     assert call(*common) == 0
     assert call(*common, "--reason", "why") == 4
-    other = write(tmp_path / "o.jsonl", run([result("bind.one")], product="ksmbd"))
+    other = str(write(tmp_path / "o.jsonl", run([result("bind.one")], product="ksmbd")))
     assert call(*common, other) == 4
     assert "several products: ksmbd, samba" in capsys.readouterr().err
 
 
 def test_a_product_without_a_file_gets_one(tmp_path, capsys):
-    records = write(tmp_path / "r.jsonl", run([failing("bind.four")], product="nas"))
+    records = str(write(tmp_path / "r.jsonl", run([failing("bind.four")], product="nas")))
     file = tmp_path / "new" / "nas.yaml"
     assert call("expect", "update", records, "--file", str(file), "--reason", "a", "--reference", "b") == 0
     assert [one.title for one in entries(file.read_text())] == ["bind.four"]
