@@ -22,20 +22,25 @@ def block_channel(server: Server, request: Request, body: IoctlRequest, now: flo
     Comes without session and tree connect (`dispatch.needs_of`).
     """
     del now
-    if not server.config.smbtorture_controls:
-        return Reply(server.policies.ioctl.unknown_code_status(request, body.ctl_code))
-    if body.input_count:
-        return Reply(Status.INVALID_PARAMETER)
-    request.connection.is_blocked = True
-    return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY))
+    reply = _reply(server, request, body)
+    if reply.status == Status.SUCCESS:
+        request.connection.is_blocked = True
+    return reply
 
 
 def pad_reads(server: Server, request: Request, body: IoctlRequest, now: float) -> Outcome:
     """Let the READ responses of this connection have 8 bytes in front of their data, as DataOffset allows."""
     del now
+    reply = _reply(server, request, body)
+    if reply.status == Status.SUCCESS:
+        request.connection.read_padding = _PADDING
+    return reply
+
+
+def _reply(server: Server, request: Request, body: IoctlRequest) -> Reply:
+    """Return what a control is answered with: a code that does not exist, unless configured; no input."""
     if not server.config.smbtorture_controls:
         return Reply(server.policies.ioctl.unknown_code_status(request, body.ctl_code))
     if body.input_count:
         return Reply(Status.INVALID_PARAMETER)
-    request.connection.read_padding = _PADDING
     return Reply(Status.SUCCESS, IoctlResponse(ctl_code=body.ctl_code, file_id=FILE_ID_ANY))
