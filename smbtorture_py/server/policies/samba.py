@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.policies.bind import BindPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.server.policies.windows import (
     WindowsAsyncPolicy,
+    WindowsBindPolicy,
     WindowsCompoundPolicy,
     WindowsEncryptionPolicy,
     WindowsSigningPolicy,
-    already_bound,
-    not_served_or_mismatch,
-    signing_algorithm_mismatch,
 )
 from smbtorture_py.wire.header import Command, HeaderFlags
 from smbtorture_py.wire.negotiate import SecurityMode
@@ -32,12 +29,8 @@ if TYPE_CHECKING:
 _TAKES_A_PATH: Final = (Command.TREE_CONNECT, Command.CREATE, Command.QUERY_INFO, Command.SET_INFO)
 
 
-class SambaBindPolicy(BindPolicy):
-    """Binds as Samba does."""
-
-    def not_served_status(self, request: Request) -> Status:
-        """A session that signs with AES-GMAC is noticed before the dialect of the connection."""
-        return not_served_or_mismatch(self, request)
+class SambaBindPolicy(WindowsBindPolicy):
+    """Binds as Samba does: as Windows, but for what is compared first and what is told then."""
 
     def checks(self) -> tuple[Callable[[Request, Session], Status], ...]:
         """What connections negotiated is compared before anything of the session is looked at."""
@@ -48,6 +41,11 @@ class SambaBindPolicy(BindPolicy):
             self.cipher_status,
         )
         return first + tuple(check for check in super().checks() if check not in first)
+
+    def signature_is_required(self, request: Request, session: Session) -> bool:
+        """An encrypted one counts as unsigned, too."""
+        del request, session
+        return True
 
     def client_guid_status(self, request: Request, session: Session) -> Status:
         """Another ClientGuid is served by another process: REQUEST_NOT_ACCEPTED."""
@@ -73,18 +71,6 @@ class SambaBindPolicy(BindPolicy):
         """A bind to an expired session proceeds."""
         del request, session
         return Status.SUCCESS
-
-    def signing_algorithm_status(self, request: Request, session: Session) -> Status:
-        """AES-GMAC on one side only is refused."""
-        return signing_algorithm_mismatch(request, session)
-
-    def already_bound_status(self, request: Request, session: Session) -> Status:
-        """The signature is verified first, with the channel's key where there is one."""
-        return already_bound(request, session)
-
-    def user_mismatch_status(self) -> Status:
-        """A bind by another user gets ACCESS_DENIED."""
-        return Status.ACCESS_DENIED
 
 
 class SambaAsyncPolicy(WindowsAsyncPolicy):

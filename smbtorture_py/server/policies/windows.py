@@ -25,40 +25,14 @@ if TYPE_CHECKING:
     from smbtorture_py.server.session import Session
 
 
-def already_bound(request: Request, session: Session) -> Status:
-    """What a bind gets on a channel of the session: a later channel has a key of its own, which did not
-    sign."""
-    channel = session.channel_list.find(request.connection)
-    if channel is None:
-        return Status.SUCCESS
-    own_key = channel.signing_key != session.signing_key
-    return Status.ACCESS_DENIED if own_key else Status.REQUEST_NOT_ACCEPTED
-
-
-def signing_algorithm_mismatch(request: Request, session: Session) -> Status:
-    """What a bind gets where one side signs with AES-GMAC and the other does not."""
-    own = request.connection.server.signer.algorithm(request.connection)
-    theirs = session.signing_algorithm_id
-    if own == theirs or not session.signing_key:
-        return Status.SUCCESS
-    if theirs == SigningAlgorithm.AES_GMAC:
-        return Status.REQUEST_OUT_OF_SEQUENCE
-    return Status.NOT_SUPPORTED if own == SigningAlgorithm.AES_GMAC else Status.SUCCESS
-
-
-def not_served_or_mismatch(policy: BindPolicy, request: Request) -> Status:
-    """What a bind on a connection that can not be bound gets: an AES-GMAC session is noticed before that."""
-    session = policy.find_session(request)
-    mismatch = Status.SUCCESS if session is None else signing_algorithm_mismatch(request, session)
-    return Status.REQUEST_NOT_ACCEPTED if mismatch == Status.SUCCESS else mismatch
-
-
 class WindowsBindPolicy(BindPolicy):
     """Binds as Windows does."""
 
     def not_served_status(self, request: Request) -> Status:
         """A session that signs with AES-GMAC is noticed before the dialect of the connection."""
-        return not_served_or_mismatch(self, request)
+        session = self.find_session(request)
+        mismatch = Status.SUCCESS if session is None else self.signing_algorithm_status(request, session)
+        return super().not_served_status(request) if mismatch == Status.SUCCESS else mismatch
 
     def client_guid_status(self, request: Request, session: Session) -> Status:
         """Another ClientGuid is accepted."""
@@ -67,11 +41,21 @@ class WindowsBindPolicy(BindPolicy):
 
     def signing_algorithm_status(self, request: Request, session: Session) -> Status:
         """AES-GMAC on one side only is refused."""
-        return signing_algorithm_mismatch(request, session)
+        own = request.connection.server.signer.algorithm(request.connection)
+        theirs = session.signing_algorithm_id
+        if own == theirs or not session.signing_key:
+            return Status.SUCCESS
+        if theirs == SigningAlgorithm.AES_GMAC:
+            return Status.REQUEST_OUT_OF_SEQUENCE
+        return Status.NOT_SUPPORTED if own == SigningAlgorithm.AES_GMAC else Status.SUCCESS
 
     def already_bound_status(self, request: Request, session: Session) -> Status:
-        """The signature is verified first, with the channel's key where there is one."""
-        return already_bound(request, session)
+        """The signature is verified first, and a later channel has a key of its own, which did not sign."""
+        channel = session.channel_list.find(request.connection)
+        if channel is None:
+            return Status.SUCCESS
+        own_key = channel.signing_key != session.signing_key
+        return Status.ACCESS_DENIED if own_key else Status.REQUEST_NOT_ACCEPTED
 
     def user_mismatch_status(self) -> Status:
         """A bind by another user gets ACCESS_DENIED."""
