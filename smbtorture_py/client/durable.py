@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Unpack
 
+from smbtorture_py.client import handle_contexts
 from smbtorture_py.client.exchange import Procedure
 from smbtorture_py.client.tree import CreateResult, Tree
 from smbtorture_py.wire.create import CreateRequest, CreateResponse, OplockLevel
@@ -13,7 +14,6 @@ from smbtorture_py.wire.create_contexts import (
     DurableHandleFlags,
     DurableHandleReconnect,
     DurableHandleReconnectV2,
-    DurableHandleRequest,
     DurableHandleRequestV2,
     DurableHandleResponse,
     DurableHandleResponseV2,
@@ -74,23 +74,20 @@ def contexts_to_ask(
     if connection.dialect == Dialect.SMB_2_0_2:
         return []
     if not connection.is_smb3:
-        return [DurableHandleRequest().envelope()]
+        return [handle_contexts.durable()]
     is_persistent = connection.supports_persistent_handles and tree.is_ca_share
-    flags = DurableHandleFlags.PERSISTENT if is_persistent else DurableHandleFlags.NONE
-    return [DurableHandleRequestV2(timeout=timeout, flags=flags, create_guid=create_guid).envelope()]
+    return [handle_contexts.durable_v2(create_guid, timeout=timeout, persistent=is_persistent)]
 
 
 def reconnect_request(opened: Open, granted: Durability) -> CreateRequest:
     """Build the CREATE that re-establishes an open; its lease is asked for as it is now."""
     original = opened.request
-    flags = DurableHandleFlags.PERSISTENT if granted.is_persistent else DurableHandleFlags.NONE
-    if granted.create_guid is None:
-        contexts = [DurableHandleReconnect(data=opened.file_id).envelope()]
-    else:
-        reconnect_v2 = DurableHandleReconnectV2(
-            file_id=opened.file_id, create_guid=granted.create_guid, flags=flags
-        )
-        contexts = [reconnect_v2.envelope()]
+    file_id, create_guid = opened.file_id, granted.create_guid
+    contexts = [
+        handle_contexts.reconnect(file_id)
+        if create_guid is None
+        else handle_contexts.reconnect_v2(file_id, create_guid, persistent=granted.is_persistent)
+    ]
     if opened.oplock_level == OplockLevel.LEASE:
         contexts += _lease_again(opened)
     return CreateRequest(
@@ -124,9 +121,7 @@ def _lease_again(opened: Open) -> list[CreateContext]:
 
 def lease_key_of(opened: Open) -> bytes | None:
     """Return the key of the lease that an open was granted; None where there is none."""
-    granted = find(opened.response.contexts, ResponseLeaseV2, []) or find(
-        opened.response.contexts, ResponseLease, []
-    )
+    granted = handle_contexts.granted_lease(opened.response.contexts)
     return None if granted is None else granted.lease_key
 
 

@@ -1,4 +1,5 @@
-"""The create contexts that ask for leases, durable and persistent handles, in one word each.
+"""The create contexts that ask for leases, durable and persistent handles, in one word each; those that the
+client core builds by itself, too, are its own.
 
     file = tree.open(contexts=[lease(lab.guid(), RWH), durable_v2(lab.guid())])
 
@@ -7,27 +8,35 @@ A CREATE that carries a lease asks for SMB2_OPLOCK_LEVEL_LEASE by itself, unless
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
-from smbtorture_py.wire.codec import FileId
+from smbtorture_py.client.handle_contexts import durable, durable_v2, reconnect, reconnect_v2
 from smbtorture_py.wire.create_contexts import (
     REQUEST_LEASE,
     AppInstanceId,
     AppInstanceVersion,
     CreateContext,
-    DurableHandleFlags,
-    DurableHandleReconnect,
-    DurableHandleReconnectV2,
-    DurableHandleRequest,
-    DurableHandleRequestV2,
     RequestLease,
     RequestLeaseV2,
-    ResponseLease,
-    ResponseLeaseV2,
-    find,
 )
 from smbtorture_py.wire.lease import LeaseFlags, LeaseState
+
+__all__ = [
+    "RH",
+    "RW",
+    "RWH",
+    "R",
+    "app_instance",
+    "app_instance_version",
+    "asks_for_lease",
+    "durable",
+    "durable_v2",
+    "lease",
+    "lease_v1",
+    "reconnect",
+    "reconnect_v2",
+]
 
 R: Final = LeaseState.READ_CACHING
 RH: Final = LeaseState.READ_CACHING | LeaseState.HANDLE_CACHING
@@ -58,32 +67,6 @@ def lease_v1(key: bytes, state: LeaseState) -> CreateContext:
     return RequestLease(lease_key=key, lease_state=state).envelope()
 
 
-def durable() -> CreateContext:
-    """Ask for a durable handle ([MS-SMB2] 2.2.13.2.3)."""
-    return DurableHandleRequest().envelope()
-
-
-def reconnect(file_id: FileId) -> CreateContext:
-    """Reconnect a durable handle ([MS-SMB2] 2.2.13.2.4)."""
-    return DurableHandleReconnect(data=file_id).envelope()
-
-
-def durable_v2(create_guid: bytes, *, timeout: int = 0, persistent: bool = False) -> CreateContext:
-    """Ask for a durable handle of version 2, or a persistent one ([MS-SMB2] 2.2.13.2.11); `timeout` in
-    milliseconds.
-    """
-    return DurableHandleRequestV2(
-        timeout=timeout, flags=_flags(persistent), create_guid=create_guid
-    ).envelope()
-
-
-def reconnect_v2(file_id: FileId, create_guid: bytes, *, persistent: bool = False) -> CreateContext:
-    """Reconnect a durable handle of version 2, or a persistent one ([MS-SMB2] 2.2.13.2.12)."""
-    return DurableHandleReconnectV2(
-        file_id=file_id, create_guid=create_guid, flags=_flags(persistent)
-    ).envelope()
-
-
 def app_instance(app_instance_id: bytes) -> CreateContext:
     """Name the application instance ([MS-SMB2] 2.2.13.2.13), 16 bytes."""
     return AppInstanceId(app_instance_id=app_instance_id).envelope()
@@ -97,12 +80,3 @@ def app_instance_version(high: int, low: int) -> CreateContext:
 def asks_for_lease(contexts: Iterable[CreateContext]) -> bool:
     """Tell whether a CREATE with these contexts is about a lease."""
     return any(context.name == REQUEST_LEASE for context in contexts)
-
-
-def granted_lease(contexts: Sequence[CreateContext]) -> ResponseLeaseV2 | ResponseLease | None:
-    """Return the lease of a CREATE response, of either version; None where it has none."""
-    return find(contexts, ResponseLeaseV2, []) or find(contexts, ResponseLease, [])
-
-
-def _flags(persistent: bool) -> DurableHandleFlags:
-    return DurableHandleFlags.PERSISTENT if persistent else DurableHandleFlags.NONE

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar, Unpack
 
 from smbtorture_py.client.exchange import Exchange
+from smbtorture_py.client.handle_contexts import granted_lease
 from smbtorture_py.client.open import Open
 from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.lab.arguments import MAX_TRANSACT, Sending
-from smbtorture_py.conformance.lab.handle_contexts import granted_lease
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.codec import Body, Buffer, FileId
