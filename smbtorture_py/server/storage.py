@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypedDict
 
 from smbtorture_py.wire.codec import Buffer
+from smbtorture_py.wire.fscc.information_class import FileAttributes
 from smbtorture_py.wire.status import Status
 
 Path: TypeAlias = tuple[str, ...]
@@ -48,6 +49,18 @@ class NodeTimes:
     change_time: int | None = None
 
 
+class NetworkOpenInformation(TypedDict):
+    """What CREATE, CLOSE and FileNetworkOpenInformation ([MS-FSCC] 2.4.34) tell of a file, by field."""
+
+    creation_time: int
+    last_access_time: int
+    last_write_time: int
+    change_time: int
+    allocation_size: int
+    end_of_file: int
+    file_attributes: FileAttributes
+
+
 @dataclass(slots=True, frozen=True)
 class NodeInfo:
     """What a storage knows of one node; sizes are those of the default stream in bytes, 0 for a directory."""
@@ -63,6 +76,18 @@ class NodeInfo:
     allocation_size: int
     number_of_links: int
     ea_size: int = 0
+
+    def network_open(self) -> NetworkOpenInformation:
+        """The fields that several messages have in common."""
+        return {
+            "creation_time": self.creation_time,
+            "last_access_time": self.last_access_time,
+            "last_write_time": self.last_write_time,
+            "change_time": self.change_time,
+            "allocation_size": self.allocation_size,
+            "end_of_file": self.end_of_file,
+            "file_attributes": FileAttributes(self.file_attributes),
+        }
 
 
 @dataclass(slots=True, frozen=True)

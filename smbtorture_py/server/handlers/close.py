@@ -35,15 +35,6 @@ def handle(server: Server, request: Request, now: float) -> Outcome:
             # "If the attributes of the file were requested and can be fetched".
             info = None
         if info is not None:
-            response = CloseResponse(
-                flags=CloseFlags.POSTQUERY_ATTRIB,
-                creation_time=info.creation_time,
-                last_access_time=info.last_access_time,
-                last_write_time=info.last_write_time,
-                change_time=info.change_time,
-                allocation_size=info.allocation_size,
-                end_of_file=info.end_of_file,
-                file_attributes=info.file_attributes,
-            )
+            response = CloseResponse(flags=CloseFlags.POSTQUERY_ATTRIB, **info.network_open())
     close_open(server, open_, now)
     return Reply(Status.SUCCESS, response)

@@ -146,17 +146,13 @@ def _encode(kind: EntryType, entry: DirectoryEntry) -> bytes:
     if issubclass(kind, FileNamesInformation):
         return kind(file_name=entry.name).encode()
     info = entry.info
-    values: dict[str, int | bytes] = {
-        "creation_time": info.creation_time,
-        "last_access_time": info.last_access_time,
-        "last_write_time": info.last_write_time,
-        "change_time": info.change_time,
-        "end_of_file": info.end_of_file,
-        "allocation_size": info.allocation_size,
+    values: dict[str, object] = {
+        **info.network_open(),
+        "file_attributes": attributes_of(info),
         "ea_size": info.ea_size,
     }
     known = {field.name: field.type for field in fields(kind)}
-    encoded = kind(file_attributes=attributes_of(info), file_name=entry.name)
+    encoded = kind(file_name=entry.name)
     if "short_name" in known and entry.name not in (_DOT, _DOT_DOT) and not is_short(entry.name):
         short = encode_text(short_name(entry.name))
         values |= {"short_name": short.ljust(_SHORT_NAME_SIZE, b"\0"), "short_name_length": len(short)}

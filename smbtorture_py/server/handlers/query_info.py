@@ -293,16 +293,7 @@ def _normalized_name(query: Query) -> bytes:
 
 
 def _network_open(query: Query) -> bytes:
-    info = query.open.query()
-    return FileNetworkOpenInformation(
-        creation_time=info.creation_time,
-        last_access_time=info.last_access_time,
-        last_write_time=info.last_write_time,
-        change_time=info.change_time,
-        allocation_size=info.allocation_size,
-        end_of_file=info.end_of_file,
-        file_attributes=FileAttributes(info.file_attributes),
-    ).encode()
+    return FileNetworkOpenInformation(**query.open.query().network_open()).encode()
 
 
 def _attribute_tag(query: Query) -> bytes:
