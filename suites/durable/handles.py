@@ -8,7 +8,7 @@ from typing import Final, Unpack
 
 from smbtorture_py.conformance.answer import CreateAnswer
 from smbtorture_py.conformance.checks import check
-from smbtorture_py.conformance.lab import CreateArguments, Lab, LabOpen, LabSession, Sending
+from smbtorture_py.conformance.lab import CreateArguments, Lab, LabOpen, LabSession, Offering, Sending
 from smbtorture_py.conformance.lab.handle_contexts import (
     RWH,
     durable,
@@ -212,6 +212,7 @@ class Client:
 
     def back(self, user: Account | None = None) -> Client:
         """Come back as the same client, with a new session, once the old one has ended."""
-        new = Client(self.lab.logon(user), self.share)
+        offer = Offering(client_guid=self.session.channels[0].core.client_guid)
+        new = Client(self.lab.logon(user, offer=offer), self.share)
         new.sees_end_of(self)
         return new

@@ -180,6 +180,7 @@ def test_the_lease_of_a_left_directory_is_gone(lab: Lab) -> None:
     answer = second.tree().create(directory.name, create_options=options, contexts=contexts)
     check(answer, specification=Status.SUCCESS)
     check(third.tree().create(f"{directory.name}\\new"), specification=Status.SUCCESS)
+    lab.settle()
     check.that(first, "breaks", len(first.lease_breaks), specification=0, asked=1)
     queried = directory.query_directory()
     check(queried, specification=Status.FILE_CLOSED, kept=Status.SUCCESS)

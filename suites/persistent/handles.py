@@ -7,6 +7,7 @@ from typing import Final, Unpack
 from smbtorture_py.conformance.lab import CreateArguments, Lab, LabSession
 from smbtorture_py.conformance.lab.handle_contexts import RWH
 from smbtorture_py.conformance.needs import CONTINUOUSLY_AVAILABLE_SHARE, PERSISTENT_HANDLES, SMB3
+from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.wire.lease import LeaseState
 from suites.durable.handles import Client, Handle, Kind
@@ -43,3 +44,11 @@ def persistent(
 ) -> Handle:
     """Open a persistent handle; blocks the case where it is not granted."""
     return client.handle(kind, name, state=state, timeout=timeout, persistent=True, **arguments)
+
+
+def with_everything_cached(client: Client) -> Handle:
+    """Open a persistent handle that has a lease with R, W and H; blocks the case where it is not granted."""
+    handle = persistent(client, Kind.V2_LEASE_V2)
+    if handle.file.lease_state != RWH:
+        raise Blocked("the server grants a persistent handle no lease with R, W and H")
+    return handle

@@ -18,7 +18,16 @@ from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
 from suites.bind.losses import NOTICED
 from suites.durable.handles import Handle, Kind, check_data
-from suites.persistent.handles import BARE, KINDS, NEEDS, another, arrive, on_ca, persistent
+from suites.persistent.handles import (
+    BARE,
+    KINDS,
+    NEEDS,
+    another,
+    arrive,
+    on_ca,
+    persistent,
+    with_everything_cached,
+)
 
 DATA: Final = b"written before the connection was lost"
 SHORT: Final = 1000
@@ -393,7 +402,7 @@ def test_close_ends_a_persistent_handle(lab: Lab, kind: Kind) -> None:
 def test_a_persistent_handle_that_is_lost_during_a_break(lab: Lab) -> None:
     """A persistent handle whose lease is being broken when its connection is lost is kept."""
     client, other = arrive(lab), another(lab)
-    handle = persistent(client, Kind.V2_LEASE_V2)
+    handle = with_everything_cached(client)
     other.tree.create(handle.file.name, wait=False)
     client.session.wait_lease_break().required()
     client.lose()
@@ -411,7 +420,7 @@ def test_a_persistent_handle_that_is_lost_during_a_break(lab: Lab) -> None:
 def test_a_persistent_handle_whose_oplock_was_broken(lab: Lab, kind: Kind) -> None:
     """A persistent handle outlives its connection also when it has lost BATCH or H before."""
     client, other = arrive(lab), another(lab)
-    handle = persistent(client, kind)
+    handle = with_everything_cached(client) if kind.lease_version else persistent(client, kind)
     opening = other.tree.create(handle.file.name, wait=False)
     if kind.lease_version:
         client.session.wait_lease_break().required()
