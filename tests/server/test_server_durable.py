@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from file_peer import FilePeer, create_request, file_server
+from durable_peer import CLIENT, GONE, GUID, reconnect_v2, request_v2, response_v2
+from file_peer import FilePeer, create_request
 from server_peer import ALICE, BOB, NOW
 
 from smbtorture_py.server.server import Server
@@ -22,12 +23,8 @@ from smbtorture_py.wire.create_contexts import (
     DURABLE_HANDLE_REQUEST_V2,
     CreateContext,
     DurableHandleReconnect,
-    DurableHandleReconnectV2,
     DurableHandleRequest,
-    DurableHandleRequestV2,
-    DurableHandleResponseV2,
     QueryMaximalAccessRequest,
-    find,
 )
 from smbtorture_py.wire.fscc.information_class import FileAttributes
 from smbtorture_py.wire.lock import LockElement, LockFlags, LockRequest
@@ -36,25 +33,18 @@ from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.tree_disconnect import TreeDisconnectRequest
 
-GUID = bytes(range(1, 17))
 OTHER_GUID = bytes(range(2, 18))
-CLIENT = bytes([7]) * 16
 V1, V2 = "v1", "v2"
-GONE = Status.OBJECT_NAME_NOT_FOUND
 
 
 def request_v1() -> CreateContext:
     return DurableHandleRequest().envelope()
 
 
-def request_v2(guid: bytes = GUID, **fields) -> CreateContext:
-    return DurableHandleRequestV2(create_guid=guid, **fields).envelope()
-
-
 def reconnect(version: str, file_id: FileId, guid: bytes = GUID, **fields) -> CreateContext:
     if version == V1:
         return DurableHandleReconnect(data=file_id).envelope()
-    return DurableHandleReconnectV2(file_id=file_id, create_guid=guid, **fields).envelope()
+    return reconnect_v2(file_id, guid, **fields)
 
 
 def batch(peer: FilePeer, version: str, name: str = "f", **fields) -> CreateResponse:
@@ -66,22 +56,6 @@ def batch(peer: FilePeer, version: str, name: str = "f", **fields) -> CreateResp
 
 def is_durable(answer: CreateResponse) -> bool:
     return any(one.name in (DURABLE_HANDLE_REQUEST, DURABLE_HANDLE_REQUEST_V2) for one in answer.contexts)
-
-
-def response_v2(answer: CreateResponse) -> DurableHandleResponseV2:
-    found = find(answer.contexts, DurableHandleResponseV2, [])
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def server() -> Server:
-    return file_server()
-
-
-@pytest.fixture
-def peer(server: Server) -> FilePeer:
-    return FilePeer(server, guid=CLIENT)
 
 
 def again(server: Server, **how) -> FilePeer:

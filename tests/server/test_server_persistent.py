@@ -6,7 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from durable_peer import CLIENT, GONE, GUID, reconnect_v2, request_v2
 from file_peer import FilePeer, create_request
+from lease_peer import KEY, NONE, RWH, lease_v2
 from server_peer import BOB, NOW, SEED, accounts, make_server
 
 from smbtorture_py.net.entropy import seeded
@@ -37,10 +39,7 @@ from smbtorture_py.wire.create_contexts import (
     CreateContext,
     DurableHandleFlags,
     DurableHandleReconnect,
-    DurableHandleReconnectV2,
-    DurableHandleRequestV2,
     DurableHandleResponseV2,
-    RequestLeaseV2,
     ResponseLeaseV2,
     find,
 )
@@ -58,13 +57,8 @@ from smbtorture_py.wire.oplock_break import LeaseBreakAcknowledgment
 from smbtorture_py.wire.set_info import SetInfoRequest
 from smbtorture_py.wire.status import Status
 
-GUID = bytes(range(1, 17))
 APP = bytes(range(3, 19))
-CLIENT = bytes([7]) * 16
 ELSEWHERE = bytes([9]) * 16
-KEY = bytes([5]) * 16
-RWH = LeaseState.READ_CACHING | LeaseState.WRITE_CACHING | LeaseState.HANDLE_CACHING
-GONE = Status.OBJECT_NAME_NOT_FOUND
 AWAY = Status.FILE_NOT_AVAILABLE
 
 
@@ -80,17 +74,11 @@ def restarted(server: Server, seed: str = "again") -> Server:
 
 def persistent(guid: bytes = GUID, **fields) -> CreateContext:
     fields.setdefault("flags", DurableHandleFlags.PERSISTENT)
-    return DurableHandleRequestV2(create_guid=guid, **fields).envelope()
+    return request_v2(guid, **fields)
 
 
 def again(file_id: FileId, guid: bytes = GUID, flags: int = DurableHandleFlags.PERSISTENT) -> CreateContext:
-    return DurableHandleReconnectV2(
-        file_id=file_id, create_guid=guid, flags=DurableHandleFlags(flags)
-    ).envelope()
-
-
-def lease(state: LeaseState = RWH, epoch: int = 0) -> CreateContext:
-    return RequestLeaseV2(lease_key=KEY, lease_state=state, epoch=epoch).envelope()
+    return reconnect_v2(file_id, guid, flags=DurableHandleFlags(flags))
 
 
 def flags_of(answer: CreateResponse) -> DurableHandleFlags | None:
@@ -101,11 +89,6 @@ def flags_of(answer: CreateResponse) -> DurableHandleFlags | None:
 @pytest.fixture
 def server() -> Server:
     return available(MemoryPersistentState())
-
-
-@pytest.fixture
-def peer(server: Server) -> FilePeer:
-    return FilePeer(server, guid=CLIENT)
 
 
 def only_open(server: Server) -> Open:
@@ -199,7 +182,7 @@ def states(folder: Path) -> list[PersistentState]:
 def test_a_persistent_open_survives_a_restart(tmp_path, kind) -> None:
     server = available(states(tmp_path)[kind])
     peer = FilePeer(server, guid=CLIENT)
-    contexts = [persistent(timeout=9000), lease(), AppInstanceId(app_instance_id=APP).envelope()]
+    contexts = [persistent(timeout=9000), lease_v2(RWH), AppInstanceId(app_instance_id=APP).envelope()]
     file = peer.open(
         "Ä\\f:s",
         status=Status.OBJECT_PATH_NOT_FOUND,
@@ -228,7 +211,7 @@ def test_a_persistent_open_survives_a_restart(tmp_path, kind) -> None:
     assert second.next_deadline() == NOW + 9
     back = FilePeer(second, port=50001, guid=CLIENT)
     back.open("Ä\\f:s", status=GONE, contexts=[again(file.file_id)])
-    answer = back.open("ä\\F:S", contexts=[again(file.file_id), lease(LeaseState.NONE)])
+    answer = back.open("ä\\F:S", contexts=[again(file.file_id), lease_v2(NONE)])
     granted = find(answer.contexts, ResponseLeaseV2, [])
     assert granted is not None
     assert (granted.lease_state, granted.epoch) == (RWH, before.lease.epoch)
@@ -255,14 +238,14 @@ def test_delete_on_close_survives_a_restart(server, peer) -> None:
 
 
 def test_a_break_that_was_under_way_is_told_after_the_restart(server, peer) -> None:
-    contexts = [persistent(), lease()]
+    contexts = [persistent(), lease_v2(RWH)]
     file = peer.open("f", requested_oplock_level=OplockLevel.LEASE, contexts=contexts)
     other = FilePeer(server, port=50001, guid=ELSEWHERE)
     assert other.call(create_request("f")).header.status == Status.PENDING
     assert len(peer.take()) == 1
     second = restarted(server)
     back = FilePeer(second, guid=CLIENT)
-    answers = back.calls(create_request("f", contexts=[again(file.file_id), lease()]))
+    answers = back.calls(create_request("f", contexts=[again(file.file_id), lease_v2(RWH)]))
     assert [one.header.status for one in answers] == [Status.SUCCESS, Status.SUCCESS]
     granted = find(answers[0].body.contexts, ResponseLeaseV2, [])
     assert granted is not None and granted.lease_state == RWH
@@ -461,7 +444,7 @@ def test_who_comes_while_the_holder_is_away_waits_for_him_where_windows_does() -
     """Only what caches no handles is not available; else the holder is asked when he is back (<301>)."""
     server = available(policy="windows")
     peer = FilePeer(server, guid=CLIENT)
-    file = peer.open("f", requested_oplock_level=OplockLevel.LEASE, contexts=[persistent(), lease()])
+    file = peer.open("f", requested_oplock_level=OplockLevel.LEASE, contexts=[persistent(), lease_v2(RWH)])
     bare = peer.open("g", contexts=[persistent(bytes(16))])
     peer.lose()
     other = FilePeer(server, port=50001, guid=ELSEWHERE)
@@ -469,7 +452,7 @@ def test_who_comes_while_the_holder_is_away_waits_for_him_where_windows_does() -
     assert other.call(create_request("f")).header.status == Status.PENDING
     assert server.next_deadline() == NOW + 180
     back = FilePeer(server, port=50002, guid=CLIENT)
-    answers = back.calls(create_request("f", contexts=[again(file.file_id), lease()]))
+    answers = back.calls(create_request("f", contexts=[again(file.file_id), lease_v2(RWH)]))
     granted = find(answers[0].body.contexts, ResponseLeaseV2, [])
     assert granted is not None and granted.lease_state == RWH
     acknowledgment = LeaseBreakAcknowledgment(lease_key=KEY, lease_state=answers[1].body.new_lease_state)

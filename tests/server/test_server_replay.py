@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from durable_peer import CLIENT, GUID, request_v2, response_v2
 from file_peer import FilePeer, create_request, file_server
 from server_peer import BOB, Keys
 
@@ -16,10 +17,7 @@ from smbtorture_py.wire.create import (
     ShareAccess,
 )
 from smbtorture_py.wire.create_contexts import (
-    DurableHandleRequestV2,
-    DurableHandleResponseV2,
     RequestLeaseV2,
-    find,
 )
 from smbtorture_py.wire.flush import FlushRequest
 from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
@@ -34,24 +32,12 @@ from smbtorture_py.wire.oplock_break import OplockBreakAcknowledgment
 from smbtorture_py.wire.query_info import QueryInfoRequest
 from smbtorture_py.wire.status import Status
 
-GUID = bytes(range(1, 17))
-CLIENT = bytes([7]) * 16
 REPLAY = HeaderFlags.REPLAY_OPERATION
 LEVELS = (OplockLevel.NONE, OplockLevel.II, OplockLevel.EXCLUSIVE, OplockLevel.BATCH)
 
 
-@pytest.fixture
-def server() -> Server:
-    return file_server()
-
-
-@pytest.fixture
-def peer(server: Server) -> FilePeer:
-    return FilePeer(server, guid=CLIENT)
-
-
 def create(peer: FilePeer, *, replay: bool = False, name: str = "f", guid: bytes = GUID, **fields) -> Message:
-    fields.setdefault("contexts", [DurableHandleRequestV2(create_guid=guid, timeout=9000).envelope()])
+    fields.setdefault("contexts", [request_v2(guid, timeout=9000)])
     fields.setdefault("requested_oplock_level", OplockLevel.BATCH)
     fields.setdefault("share_access", ShareAccess(0))
     flags = REPLAY if replay else HeaderFlags.NONE
@@ -110,9 +96,7 @@ def test_the_parameters_do_not_count(server, peer) -> None:
     assert answer.file_id == first.file_id
     assert answer.oplock_level == OplockLevel.BATCH
     assert answer.create_action == CreateAction.CREATED
-    context = find(answer.contexts, DurableHandleResponseV2, [])
-    assert context is not None
-    assert context.timeout == 9000
+    assert response_v2(answer).timeout == 9000
 
 
 def test_without_the_flag_it_is_a_duplicate(peer) -> None:
@@ -250,7 +234,7 @@ def test_replay_of_a_create_that_waits(policy, status, duplicate) -> None:
 def test_replay_for_a_lease_of_an_open_without_one(server, peer) -> None:
     made(create(peer))
     lease = RequestLeaseV2(lease_key=bytes([3]) * 16, lease_state=LeaseState.READ_CACHING).envelope()
-    contexts = [DurableHandleRequestV2(create_guid=GUID).envelope(), lease]
+    contexts = [request_v2(), lease]
     answer = made(create(peer, replay=True, contexts=contexts, requested_oplock_level=OplockLevel.LEASE))
     assert answer.oplock_level == OplockLevel.BATCH
     for policy in ("windows", "samba"):
