@@ -4,8 +4,9 @@ it is written.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import pairwise
@@ -28,6 +29,10 @@ from smbtorture_py.results.verdict import judge
 
 WIDTH: Final = 110
 """Columns of the lines that are written."""
+_ITEM: Final = re.compile(r"""'[^']*'|"[^"]*"|[^\s,\]]+""")
+"""An item of a list in brackets."""
+_COMMA: Final = re.compile(r"[ \t]*,(?:[ \t]*(?=\n)|[ \t]++(?!#))?")
+"""What follows it, with the blanks that are not before a comment."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,57 +56,68 @@ class Update:
 
 @dataclass(slots=True)
 class _Fate:
-    """What the runs say of one entry."""
+    """What the runs say of one name of an entry."""
 
-    index: int
     passed_in: set[str] = field(default_factory=set)
     fails_in: set[str] = field(default_factory=set)
     otherwise: list[ResultRecord] = field(default_factory=list)
+
+    @property
+    def gone(self) -> set[str]:
+        """The versions in which it only passes."""
+        return set() if self.otherwise else self.passed_in - self.fails_in
+
+
+@dataclass(slots=True)
+class _Written:
+    """One entry as it is written."""
+
+    entry: Expectation
+    lines: list[str]
+    places: list[tuple[int, int]]
+    """Where each of the names is: its line, counted from 0 in the entry, and its column."""
+    fates: dict[str, _Fate]
+
+    def only(self, names: Container[str]) -> list[str]:
+        """Return the lines without what the entry names besides `names`; none where that is everything.
+
+        A name that has a line of its own goes with it; comments on other lines stay.
+        """
+        dropped = [
+            place for name, place in zip(self.entry.case, self.places, strict=True) if name not in names
+        ]
+        if len(dropped) == len(self.places):
+            return []
+        text = "\n".join(self.lines)
+        for line, column in reversed(dropped):
+            text = _without_item(text, sum(len(one) + 1 for one in self.lines[:line]) + column)
+        return text.split("\n")
 
 
 def update(text: str, file: str, runs: Sequence[RunRecords], triage: Triage | None = None) -> Update:
     """Return the file's text as the runs ask for it.
 
-    An entry whose cases all pass in a run is narrowed to other versions, or taken out where none is left.
+    What an entry names and passes in a run is narrowed to other versions, or taken out where none is left; of
+    a list only that: what still fails stays as it is written, and what is narrowed gets an entry of its own.
     With a `triage`, what fails newly gets an entry and what fails otherwise than its entry says gets that
     corrected; without one both are only listed. Raises ConfigurationError where the text is no expectation
     file.
     """
     document = parse(text, file)
     entries = document.model(ExpectationFile).expectations
-    fates = {index: _Fate(index) for index in range(len(entries))}
+    lines = text.splitlines()
+    spans = _spans(document, lines, len(entries))
+    written = [_read(document, index, entry, lines, spans[index]) for index, entry in enumerate(entries)]
     new: dict[str, list[tuple[RunRecords, ResultRecord]]] = defaultdict(list)
     for run in runs:
         known = Expectations(
             [one for one in entries if one.applies(run.run.version, run.run.configuration)], document, entries
         )
         for result in run.final.values():
-            _sort(run, result, known.find(result.case, result.variant), entries, fates, new)
-    lines = text.splitlines()
-    spans = _spans(document, lines, len(entries))
+            _sort(run, result, known.find(result.case, result.variant), written, new)
     done: list[str] = []
     left: list[str] = []
-    replaced: dict[int, list[str]] = {}
-    for fate in fates.values():
-        entry = entries[fate.index]
-        first, last = spans[fate.index]
-        written = lines[first:last]
-        gone = fate.passed_in - fate.fails_in
-        if gone and not fate.otherwise:
-            versions = _without(entry, gone, runs)
-            if versions is None:
-                replaced[fate.index] = []
-                done.append(f"{entry.title}: taken out, it passes")
-            else:
-                replaced[fate.index] = _with(written, {"versions": versions})
-                done.append(f"{entry.title}: only for {versions}, it passes with {', '.join(sorted(gone))}")
-        elif fate.otherwise:
-            seen = fate.otherwise[0]
-            if triage is None or fate.fails_in:
-                left.append(f"{entry.title}: fails in another way: {seen.outcome} {seen.actual}".rstrip())
-                continue
-            replaced[fate.index] = _with(written, _corrected(seen, triage))
-            done.append(f"{entry.title}: now {seen.outcome} {seen.actual}".rstrip())
+    replaced = [_renewed(one, runs, triage, done, left) for one in written]
     result_lines = _rewritten(lines, spans, replaced)
     if triage is not None and new and not entries:
         result_lines = [line for line in result_lines if not line.startswith("expectations:")]
@@ -120,12 +136,25 @@ def update(text: str, file: str, runs: Sequence[RunRecords], triage: Triage | No
     return Update(whole if done else text, done, left)
 
 
+def _read(
+    document: LocatedDocument, index: int, entry: Expectation, lines: Sequence[str], span: tuple[int, int]
+) -> _Written:
+    """Return an entry with the lines of its span, and nothing known of it yet."""
+    first, last = span
+    places = [document.place(["expectations", index, "case", number]) for number in range(len(entry.case))]
+    return _Written(
+        entry,
+        list(lines[first:last]),
+        [(line - 1 - first, column) for line, column in places],
+        {name: _Fate() for name in entry.case},
+    )
+
+
 def _sort(
     run: RunRecords,
     result: ResultRecord,
     entry: Expectation | None,
-    entries: Sequence[Expectation],
-    fates: dict[int, _Fate],
+    written: Sequence[_Written],
     new: dict[str, list[tuple[RunRecords, ResultRecord]]],
 ) -> None:
     """Note what one result says of its entry, or that it needs one."""
@@ -134,13 +163,44 @@ def _sort(
         if verdict is Verdict.REGRESSION and result.outcome is not Outcome.ERROR:
             new[result.case].append((run, result))
         return
-    fate = fates[next(index for index, one in enumerate(entries) if one is entry)]
+    name = entry.name_of(result.case, result.variant)
+    assert name is not None
+    fate = next(one for one in written if one.entry is entry).fates[name]
     if verdict is Verdict.FIXED:
         fate.passed_in.add(run.run.version)
     elif verdict in (Verdict.KNOWN, Verdict.FLAKY):
         fate.fails_in.add(run.run.version)
     elif verdict is Verdict.REGRESSION:
         fate.otherwise.append(result)
+
+
+def _renewed(
+    one: _Written, runs: Sequence[RunRecords], triage: Triage | None, done: list[str], left: list[str]
+) -> list[str]:
+    """Return the lines that take the place of an entry's, and say what was done and what was not."""
+    staying = {name: fate for name, fate in one.fates.items() if not fate.gone}
+    lines = one.only(staying)
+    seen = [result for fate in staying.values() for result in fate.otherwise]
+    if seen:
+        title, how = ", ".join(staying), f"{seen[0].outcome} {seen[0].actual}".rstrip()
+        if triage is None or any(fate.fails_in for fate in staying.values()):
+            left.append(f"{title}: fails in another way: {how}")
+        else:
+            lines = _with(lines, _corrected(seen[0], triage))
+            done.append(f"{title}: now {how}")
+    narrowed: dict[str | None, list[str]] = defaultdict(list)
+    for name, fate in one.fates.items():
+        if fate.gone:
+            narrowed[_without(one.entry, fate.gone, runs)].append(name)
+    for versions, names in narrowed.items():
+        title = ", ".join(names)
+        if versions is None:
+            done.append(f"{title}: taken out, it passes")
+            continue
+        passed_in = sorted(set().union(*(one.fates[name].gone for name in names)))
+        done.append(f"{title}: only for {versions}, it passes with {', '.join(passed_in)}")
+        lines += [*([""] if lines else []), *_with(one.only(names), {"versions": versions})]
+    return lines
 
 
 def _without(entry: Expectation, versions: Iterable[str], runs: Sequence[RunRecords]) -> str | None:
@@ -189,14 +249,13 @@ def _spans(document: LocatedDocument, lines: Sequence[str], count: int) -> list[
 
 
 def _rewritten(
-    lines: list[str], spans: Sequence[tuple[int, int]], replaced: dict[int, list[str]]
+    lines: list[str], spans: Sequence[tuple[int, int]], replaced: Sequence[list[str]]
 ) -> list[str]:
-    """Return the lines with the spans of some entries replaced; with one that goes, a blank line goes."""
+    """Return the lines with the spans of the entries replaced; with one that goes, a blank line goes."""
     result: list[str] = []
     position = 0
-    for index, (first, last) in enumerate(spans):
+    for (first, last), written in zip(spans, replaced, strict=True):
         result += lines[position:first]
-        written = replaced.get(index, lines[first:last])
         result += written
         position = last
         if not written and position < len(lines) and not lines[position].strip():
@@ -204,22 +263,44 @@ def _rewritten(
     return result + lines[position:]
 
 
+def _without_item(text: str, start: int) -> str:
+    """Return a text of YAML without the item of a list that begins at `start`; another one is left."""
+    line = text.rfind("\n", 0, start) + 1
+    if text[line:start].strip() == "-":
+        end = text.find("\n", start)
+        return text[: line - 1] + ("" if end < 0 else text[end:])
+    item = _ITEM.match(text, start)
+    assert item is not None
+    end = item.end()
+    comma = _COMMA.match(text, end)
+    if comma is None:
+        # The last one: what parts it from the one before goes.
+        return re.sub(r",\s*$", "", text[:start]) + text[end:]
+    before, after = text[:start], text[comma.end() :]
+    if after.startswith("\n"):
+        before = before.rstrip(" \t").removesuffix("\n")
+    return before + after
+
+
 def _with(written: Sequence[str], values: dict[str, str]) -> list[str]:
-    """Return an entry's lines with some keys set; the other lines stay as they are."""
+    """Return an entry's lines with some keys set, after its first one; the other lines stay as they are."""
     dash = written[0].index("-")
     indentation = " " * (dash + 2)
-    kept: list[str] = []
+    kept: list[list[str]] = []
     skipping = False
-    for line in written:
-        bare = line[dash + 2 :] if line[:dash].strip() == "" else line
-        key = bare.partition(":")[0]
-        starts = bool(bare) and not bare[0].isspace() and not bare.startswith("#")
-        if starts:
-            skipping = key in values
-        if not skipping:
-            kept.append(line)
+    for line in [indentation + written[0][dash + 2 :], *written[1:]]:
+        bare = line.lstrip()
+        is_between = bool(bare) and len(line) - len(bare) <= len(indentation)
+        is_comment = is_between and bare.startswith("#")
+        if is_between and not is_comment and not bare.startswith("- "):
+            skipping = bare.partition(":")[0] in values
+            if not skipping:
+                kept.append([])
+        if kept and (is_comment or not skipping):
+            kept[-1].append(line)
     rest = [f"{indentation}{line}" for key, value in values.items() for line in _scalar(key, value)]
-    return [kept[0], *rest, *kept[1:]]
+    whole = [*kept[0], *rest, *(line for lines in kept[1:] for line in lines)]
+    return [f"{written[0][: dash + 2]}{whole[0][dash + 2 :]}", *whole[1:]]
 
 
 def _corrected(seen: ResultRecord, triage: Triage) -> dict[str, str]:

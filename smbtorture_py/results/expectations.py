@@ -94,6 +94,14 @@ def parameters_of(variant: str) -> frozenset[str]:
     return frozenset(filter(None, variant.split(",")))
 
 
+def _case_of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _parameters_in(name: str) -> frozenset[str]:
+    return parameters_of(name.partition("/")[2])
+
+
 def _several(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -133,16 +141,22 @@ class Expectation(BaseModel):
 
     def names(self, case: str, variant: str) -> bool:
         """Tell whether this is about the case in this variant."""
-        return self.precision(case, variant) is not None
+        return self.name_of(case, variant) is not None
+
+    def name_of(self, case: str, variant: str) -> str | None:
+        """Return the name in the list that is about the case in this variant: of several the one that says
+        most of the variant.
+        """
+        present = parameters_of(variant)
+        fitting = [name for name in self.case if _case_of(name) == case and _parameters_in(name) <= present]
+        return max(fitting, key=lambda name: len(_parameters_in(name)), default=None)
 
     def precision(self, case: str, variant: str) -> int | None:
         """Return how many parameters of the variant it names, all of which the variant has; None where it is
         not about it.
         """
-        wanted = (name.partition("/") for name in self.case)
-        named = [parameters_of(parameters) for of, _, parameters in wanted if of == case]
-        fitting = [len(one) for one in named if one <= parameters_of(variant)]
-        return max(fitting, default=None)
+        name = self.name_of(case, variant)
+        return None if name is None else len(_parameters_in(name))
 
     def applies(self, version: str, configuration: str) -> bool:
         """Tell whether this is about this version and configuration (of `policy/configuration`: either)."""
@@ -218,8 +232,7 @@ class Expectations:
                 found.append(self.document.problem(["expectations", index, key], text))
 
             for name in entry.case:
-                of, _, parameters = name.partition("/")
-                wanted = parameters_of(parameters)
+                of, wanted = _case_of(name), _parameters_in(name)
                 if not any(of == case and wanted <= parameters_of(variant) for case, variant in cases):
                     problem("case", f"there is no case {name!r}: the entry is never used")
                 scope = (name, entry.versions, ",".join(sorted(entry.configuration)))

@@ -53,17 +53,23 @@ class LocatedDocument:
 
     def line(self, path: Sequence[str | int]) -> int:
         """Return the line of the deepest part of `path` that exists, from 1."""
-        node, found = self.data, 1
+        return self.place(path)[0]
+
+    def place(self, path: Sequence[str | int]) -> tuple[int, int]:
+        """Return line, from 1, and column, from 0, of the deepest part of `path` that exists: where a key or
+        the value of an item begins.
+        """
+        node, line, column = self.data, 0, 0
         for part in path:
             if isinstance(node, CommentedMap) and part in node:
-                found = node.lc.key(part)[0] + 1
+                line, column = node.lc.key(part)
                 node = node[part]
             elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-                found = node.lc.item(part)[0] + 1
+                line, column = node.lc.item(part)
                 node = node[part]
             else:
                 break
-        return int(found)
+        return int(line) + 1, int(column)
 
     def problem(self, path: Sequence[str | int], text: str) -> Problem:
         """Return a mistake at `path`."""

@@ -104,6 +104,75 @@ def test_an_intermittent_that_passes_stays():
     assert changed([*BOTH, result("tree.three")]).done == []
 
 
+SEVERAL = """product: samba
+expectations:
+  - case: {}
+    versions: "==4.17.12"
+    # how it shows
+    outcome: fail
+    behaviour: samba
+    class: bug
+    reason: it does
+    reference: source
+"""
+
+
+@pytest.mark.parametrize(
+    ("cases", "passing", "left"),
+    [
+        ("[bind.a, bind.b, bind.c]", "a", "[bind.b, bind.c]"),
+        ("[bind.a, bind.b, bind.c]", "b", "[bind.a, bind.c]"),
+        ("[bind.a, bind.b, bind.c]", "c", "[bind.a, bind.b]"),
+        ("[ bind.a , 'bind.b', \"bind.c\" ]", "ab", '[ "bind.c" ]'),
+        ("[bind.a, bind.b,\n           bind.c]", "b", "[bind.a,\n           bind.c]"),
+        ("[bind.a, bind.b,\n           bind.c]", "c", "[bind.a, bind.b]"),
+        ("[bind.a,\n           bind.b,\n           bind.c]", "b", "[bind.a,\n           bind.c]"),
+        ("[bind.a,   # one\n           bind.b, bind.c]", "ac", "[   # one\n           bind.b]"),
+        (
+            "\n      - bind.a   # one\n      # two\n      - bind.b\n      - bind.c",
+            "b",
+            "\n      - bind.a   # one\n      # two\n      - bind.c",
+        ),
+        ("\n    - bind.a\n    - bind.b\n    - bind.c", "ac", "\n    - bind.b"),
+    ],
+)
+def test_of_several_what_passes_goes_and_the_rest_stays_as_it_is_written(cases, passing, left):
+    results = [result(f"bind.{one}") if one in passing else failing(f"bind.{one}") for one in "abc"]
+    found = changed(results, text=SEVERAL.format(cases))
+    assert found.text == SEVERAL.format(left)
+    assert found.done == [f"{', '.join(f'bind.{one}' for one in passing)}: taken out, it passes"]
+
+
+@pytest.mark.parametrize("cases", ["[bind.a,\n           bind.b]", "\n    - bind.a\n    - bind.b"])
+def test_of_several_what_passes_in_the_newest_version_gets_an_entry_for_the_others(cases):
+    text = SEVERAL.format(cases).replace("==", ">=4.15, <=")
+    found = changed([result("bind.a"), failing("bind.b")], text=text)
+    told = [(one.case, one.versions, one.reason) for one in entries(found.text)]
+    assert told == [
+        (["bind.b"], ">=4.15, <=4.17.12", "it does"),
+        (["bind.a"], ">=4.15, <=4.17.12, <4.17.12", "it does"),
+    ]
+    assert found.text.count("# how it shows") == 2
+    assert changed([result("bind.a"), failing("bind.b")], text=found.text).done == []
+
+
+def test_of_several_what_did_not_run_stays():
+    text = SEVERAL.format("[bind.a, bind.b]")
+    assert changed([result("bind.a")], text=text).text == SEVERAL.format("[bind.b]")
+
+
+def test_of_several_one_passes_and_another_fails_otherwise():
+    text = SEVERAL.format("[bind.a, bind.b]")
+    results = [result("bind.a"), failing("bind.b", "OTHER", None)]
+    told = changed(results, text=text)
+    assert (told.text, told.left) == (
+        SEVERAL.format("[bind.b]"), ["bind.b: fails in another way: fail OTHER"],
+    )  # fmt: skip
+    found = changed(results, text=text, triage=TRIAGE)
+    assert [(one.case, one.actual) for one in entries(found.text)] == [(["bind.b"], "OTHER")]
+    assert "# how it shows" in found.text
+
+
 @pytest.mark.parametrize("results", [[failing("bind.four")], [failing("bind.one", "OTHER", None)]])
 def test_what_nobody_has_looked_into_is_listed_and_not_written(results):
     found = changed(results)
