@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_SLICE_SECONDS ?= 240
 export SMBTORTURE_PEERS ?= offer
+# The tests start some hundred interpreters: each would compile everything anew where byte code may not be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: conformance test lint tool detection coverage hermetic peers-slice peers peer-tools clean
 
