@@ -23,6 +23,7 @@ from smbtorture_py.wire.codec import (
     auto,
     decode_text,
     encode_text,
+    fixed_part,
 )
 
 Enums: TypeAlias = Mapping[str, type[IntEnum] | type[IntFlag]]
@@ -158,9 +159,7 @@ class Structure:
         caller's."""
         size = cls.LAYOUT.size
         cut = max(0, size - len(data))
-        if cut:
-            findings.append(Finding(0, cls.__name__, f"{len(data)} bytes, its fixed part has {size}"))
-        values = cls.LAYOUT.unpack(bytes(data[:size]).ljust(size, b"\0"))
+        values = cls.LAYOUT.unpack(fixed_part(cls.LAYOUT, data, cls.__name__, findings))
         decoded: dict[str, object] = {}
         for name, value in zip(cls.fixed_fields(), values, strict=True):
             if name in cls.FILE_IDS:

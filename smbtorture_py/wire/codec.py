@@ -202,6 +202,15 @@ def cut(data: memoryview, offset: int, length: int, name: str, findings: Finding
     return data[offset:end]
 
 
+def fixed_part(layout: struct.Struct, data: Buffer, name: str, findings: Findings) -> bytes:
+    """Return as many bytes from the start of `data` as `layout` takes; what is missing counts as zero, with a
+    finding for the structure `name`.
+    """
+    if len(data) < layout.size:
+        findings.append(Finding(0, name, f"{len(data)} bytes, its fixed part has {layout.size}"))
+    return bytes(data[: layout.size]).ljust(layout.size, b"\0")
+
+
 def check_zero(value: int, offset: int, name: str, findings: Findings) -> None:
     """Record a finding where a reserved field is not zero; receivers ignore it, senders must not do it."""
     if value:

@@ -10,7 +10,17 @@ from enum import IntEnum, IntFlag
 from typing import ClassVar, Final, Self, TypeVar
 
 from smbtorture_py.wire.chain import Enums, Structure, known
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, align, auto, decode_text, encode_text
+from smbtorture_py.wire.codec import (
+    AUTO,
+    Buffer,
+    Finding,
+    Findings,
+    align,
+    auto,
+    decode_text,
+    encode_text,
+    fixed_part,
+)
 
 _HEADER: Final = struct.Struct("<HHI")
 _ALIGNMENT: Final = 8
@@ -204,9 +214,7 @@ def find(
 
 def _header_of(layout: struct.Struct, data: Buffer, name: str, findings: Findings) -> tuple[int, ...]:
     """Unpack the fixed part; what is missing counts as zero."""
-    if len(data) < layout.size:
-        findings.append(Finding(0, name, f"{len(data)} bytes, its fixed part has {layout.size}"))
-    return layout.unpack(bytes(data[: layout.size]).ljust(layout.size, b"\0"))
+    return layout.unpack(fixed_part(layout, data, name, findings))
 
 
 def _encode_ids(ids: Sequence[int]) -> bytes:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto
+from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, fixed_part
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext
 from smbtorture_py.wire.tree_connect import TreeConnectContextType
 
@@ -63,9 +63,7 @@ class RemotedIdentity:
     @classmethod
     def decode(cls, data: Buffer, findings: Findings) -> Self:
         """Decode the data of a context; missing bytes count as zero, with a finding. Never raises."""
-        if len(data) < _FIXED.size:
-            findings.append(Finding(0, cls.__name__, f"{len(data)} bytes, fewer than {_FIXED.size}"))
-        values = _FIXED.unpack(bytes(data[: _FIXED.size]).ljust(_FIXED.size, b"\0"))
+        values = _FIXED.unpack(fixed_part(_FIXED, data, cls.__name__, findings))
         (ticket_type, ticket_size, user, user_name, domain, groups, restricted_groups, privileges) = values[
             :8
         ]

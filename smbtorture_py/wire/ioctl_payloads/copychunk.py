@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from smbtorture_py.wire.chain import Structure
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto
+from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, fixed_part
 
 
 @dataclass(slots=True)
@@ -44,9 +44,7 @@ class SrvCopychunkCopy:
         """Decode; what is missing counts as zero, with a finding."""
         view = memoryview(data)
         head = cls.HEADER
-        if len(view) < head.size:
-            findings.append(Finding(0, cls.__name__, f"{len(view)} bytes, fewer than {head.size}"))
-        key, count, reserved = head.unpack(bytes(view[: head.size]).ljust(head.size, b"\0"))
+        key, count, reserved = head.unpack(fixed_part(head, view, cls.__name__, findings))
         size = SrvCopychunk.LAYOUT.size
         room = max(0, len(view) - head.size) // size
         if count > room:

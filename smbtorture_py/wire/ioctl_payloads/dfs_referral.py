@@ -8,7 +8,16 @@ from enum import IntFlag
 from typing import ClassVar, Self
 
 from smbtorture_py.wire.chain import Structure
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, decode_text, encode_text
+from smbtorture_py.wire.codec import (
+    AUTO,
+    Buffer,
+    Finding,
+    Findings,
+    auto,
+    decode_text,
+    encode_text,
+    fixed_part,
+)
 
 
 class ReferralHeaderFlags(IntFlag):
@@ -42,9 +51,7 @@ class ReqGetDfsReferral:
         """Decode; what is missing counts as zero, with a finding."""
         view = memoryview(data)
         size = cls.LAYOUT.size
-        if len(view) < size:
-            findings.append(Finding(0, cls.__name__, f"{len(view)} bytes, fewer than {size}"))
-        (level,) = cls.LAYOUT.unpack(bytes(view[:size]).ljust(size, b"\0"))
+        (level,) = cls.LAYOUT.unpack(fixed_part(cls.LAYOUT, view, cls.__name__, findings))
         path, zero, rest = decode_text(view[size:], size, "RequestFileName", findings).partition("\0")
         if not zero:
             findings.append(Finding(len(view), "RequestFileName", "no zero character ends it"))
@@ -108,9 +115,7 @@ class RespGetDfsReferral:
         """Decode; what is missing counts as zero, with a finding; a broken entry begins the string buffer."""
         view = memoryview(data)
         head = cls.HEADER
-        if len(view) < head.size:
-            findings.append(Finding(0, cls.__name__, f"{len(view)} bytes, fewer than {head.size}"))
-        consumed, count, flags = head.unpack(bytes(view[: head.size]).ljust(head.size, b"\0"))
+        consumed, count, flags = head.unpack(fixed_part(head, view, cls.__name__, findings))
         response = cls([], consumed, ReferralHeaderFlags(flags), count)
         fixed = DfsReferral.LAYOUT
         position = min(head.size, len(view))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from smbtorture_py.wire.chain import Structure
-from smbtorture_py.wire.codec import AUTO, NO_FILE_ID, Buffer, FileId, Finding, Findings, auto
+from smbtorture_py.wire.codec import AUTO, NO_FILE_ID, Buffer, FileId, Finding, Findings, auto, fixed_part
 
 
 @dataclass(slots=True)
@@ -95,9 +95,7 @@ class FileLevelTrim:
     def decode(cls, data: Buffer, findings: Findings) -> Self:
         """Decode; what is missing counts as zero, with a finding."""
         view = memoryview(data)
-        if len(view) < cls.HEADER.size:
-            findings.append(Finding(0, cls.__name__, f"{len(view)} bytes, fewer than {cls.HEADER.size}"))
-        key, count = cls.HEADER.unpack(bytes(view[: cls.HEADER.size]).ljust(cls.HEADER.size, b"\0"))
+        key, count = cls.HEADER.unpack(fixed_part(cls.HEADER, view, cls.__name__, findings))
         size = FileLevelTrimRange.LAYOUT.size
         room = max(0, len(view) - cls.HEADER.size) // size
         if count > room:

@@ -6,7 +6,16 @@ import struct
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, decode_text, encode_text
+from smbtorture_py.wire.codec import (
+    AUTO,
+    Buffer,
+    Finding,
+    Findings,
+    auto,
+    decode_text,
+    encode_text,
+    fixed_part,
+)
 
 
 @dataclass(slots=True)
@@ -41,9 +50,7 @@ class SrvSnapshotArray:
         """Decode; what is missing counts as zero, with a finding. `trailing` follows the array."""
         view = memoryview(data)
         head = cls.HEADER
-        if len(view) < head.size:
-            findings.append(Finding(0, cls.__name__, f"{len(view)} bytes, fewer than {head.size}"))
-        total, returned, size = head.unpack(bytes(view[: head.size]).ljust(head.size, b"\0"))
+        total, returned, size = head.unpack(fixed_part(head, view, cls.__name__, findings))
         array = view[head.size : head.size + size]
         tokens = [
             token for token in decode_text(array, head.size, "SnapShots", findings).split("\0") if token

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from smbtorture_py.wire.chain import Structure
-from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto
+from smbtorture_py.wire.codec import AUTO, Buffer, Finding, Findings, auto, fixed_part
 
 _REQUEST: Final = struct.Struct("<I16sHH")
 _DIALECT: Final = struct.Struct("<H")
@@ -33,10 +33,8 @@ class ValidateNegotiateInfoRequest:
     @classmethod
     def decode(cls, data: Buffer, findings: Findings) -> Self:
         """Decode; what is missing counts as zero, with a finding."""
-        if len(data) < _REQUEST.size:
-            findings.append(Finding(0, cls.__name__, f"{len(data)} bytes, fewer than {_REQUEST.size}"))
         capabilities, guid, security_mode, count = _REQUEST.unpack(
-            bytes(data[: _REQUEST.size]).ljust(_REQUEST.size, b"\0")
+            fixed_part(_REQUEST, data, cls.__name__, findings)
         )
         room = max(0, len(data) - _REQUEST.size) // _DIALECT.size
         if count > room:
