@@ -42,9 +42,9 @@ names the largest file that came back as it went, and what the share was stored 
 """
 PIKE: Final = """## pike
 
-Its share is continuously available. Three modules are about what Samba does not have, resilient handles,
-persistent ones of every kind and application instances: `durable` runs under the policy `windows`,
-`persistent` and `appinstanceid` run under `specification`.
+Its share is continuously available where it asks for that. Three modules are about what Samba does not
+have, resilient handles, persistent ones of every kind and application instances: `durable` runs under the
+policy `windows`, `persistent` and `appinstanceid` run under `specification`.
 """
 SMBTORTURE: Final = """## smbtorture
 
