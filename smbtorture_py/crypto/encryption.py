@@ -134,8 +134,8 @@ def _aead(cipher: int, key: bytes) -> _Aead:
     return _Ccm(key) if cipher in _CCM else _Gcm(key)
 
 
-class Encryptor:
-    """Seals messages with one cipher and key; holds no nonce: the caller never repeats one."""
+class _Keyed:
+    """A cipher with its key."""
 
     __slots__ = ("_aead", "cipher", "nonce_size")
 
@@ -144,6 +144,12 @@ class Encryptor:
         self.cipher = Cipher(cipher)
         self.nonce_size = nonce_size(cipher)
         self._aead = _aead(cipher, key)
+
+
+class Encryptor(_Keyed):
+    """Seals messages with one cipher and key; holds no nonce: the caller never repeats one."""
+
+    __slots__ = ()
 
     def seal(
         self,
@@ -186,16 +192,10 @@ class Encryptor:
         return sealed
 
 
-class Decryptor:
+class Decryptor(_Keyed):
     """Opens sealed messages with one cipher and key."""
 
-    __slots__ = ("_aead", "cipher", "nonce_size")
-
-    def __init__(self, cipher: int, key: bytes) -> None:
-        """Take a key of 16 or 32 bytes; raises ValueError where cipher and key do not fit."""
-        self.cipher = Cipher(cipher)
-        self.nonce_size = nonce_size(cipher)
-        self._aead = _aead(cipher, key)
+    __slots__ = ()
 
     def open(self, frame: Buffer) -> memoryview | None:
         """Return the message sealed in `frame` (TRANSFORM_HEADER first), None where it does not open.
