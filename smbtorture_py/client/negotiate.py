@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from smbtorture_py.client.connection import Connection
@@ -197,14 +198,15 @@ def negotiate(
     return result
 
 
+def _violate(connection: Connection, exchange: Exchange, problem: str) -> None:
+    connection.violate(Rule.NEGOTIATE, problem, connection.clock(), exchange)
+
+
 def _store(
     connection: Connection, response: NegotiateResponse, exchange: Exchange, offered: Sequence[int]
 ) -> None:
     """Take over a response in the order of [MS-SMB2] 3.2.5.2."""
-
-    def violate(problem: str) -> None:
-        connection.violate(Rule.NEGOTIATE, problem, connection.clock(), exchange)
-
+    violate = partial(_violate, connection, exchange)
     connection.max_transact_size = response.max_transact_size
     connection.max_read_size = response.max_read_size
     connection.max_write_size = response.max_write_size
@@ -233,9 +235,7 @@ def _store(
 def _store_contexts(connection: Connection, response: NegotiateResponse, exchange: Exchange) -> None:
     """Take over the negotiate contexts of a 3.1.1 response ([MS-SMB2] 3.2.5.2)."""
     findings: Findings = []
-
-    def violate(problem: str) -> None:
-        connection.violate(Rule.NEGOTIATE, problem, connection.clock(), exchange)
+    violate = partial(_violate, connection, exchange)
 
     def only(name: str, values: Sequence[int], count: int, offered: Sequence[int]) -> int | None:
         if count != 1 or len(values) != 1:
