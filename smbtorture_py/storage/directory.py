@@ -32,11 +32,11 @@ from smbtorture_py.storage.metadata import DescribedNode, Metadata, NamedStreams
 from smbtorture_py.storage.sparse import ALLOCATION_UNIT, Capacity
 from smbtorture_py.wire.codec import Buffer, align
 from smbtorture_py.wire.filetime import UNIX_EPOCH
+from smbtorture_py.wire.fscc.information_class import FileAttributes
 from smbtorture_py.wire.status import Status
 
 NAMED_STREAM_CAPACITY: Final = 256 << 20
 """Bytes that the named streams of one storage take at most."""
-DIRECTORY_ATTRIBUTE: Final = 0x10
 NANOSECONDS_PER_FILETIME: Final = 100
 _BLOCK: Final = 512
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -318,7 +318,7 @@ class DirectoryStorage:
         return NodeInfo(
             file_id=file_id,
             is_directory=is_directory,
-            file_attributes=attributes | (DIRECTORY_ATTRIBUTE if is_directory else 0),
+            file_attributes=attributes | (int(FileAttributes.DIRECTORY) if is_directory else 0),
             creation_time=last_write if creation is None else creation,
             last_access_time=_filetime(status.st_atime_ns),
             last_write_time=last_write,

@@ -20,11 +20,11 @@ from smbtorture_py.server.storage import (
 )
 from smbtorture_py.storage.metadata import DescribedNode, Metadata, NamedStreams
 from smbtorture_py.storage.sparse import Capacity, SparseStream
+from smbtorture_py.wire.fscc.information_class import FileAttributes
 from smbtorture_py.wire.status import Status
 
 DEFAULT_CAPACITY: Final = 1 << 30
 """Bytes that a memory storage takes at most."""
-DIRECTORY_ATTRIBUTE: Final = 0x10
 ROOT_FILE_ID: Final = 5
 """As NTFS numbers its root directory."""
 FIRST_FILE_ID: Final = 0x40
@@ -65,7 +65,7 @@ class MemoryNode(DescribedNode):
             file_id=self._file_id,
             is_directory=self._is_directory,
             file_attributes=self.metadata.file_attributes
-            | (DIRECTORY_ATTRIBUTE if self._is_directory else 0),
+            | (int(FileAttributes.DIRECTORY) if self._is_directory else 0),
             creation_time=times.creation_time or 0,
             last_access_time=times.last_access_time or 0,
             last_write_time=times.last_write_time or 0,
