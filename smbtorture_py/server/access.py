@@ -20,7 +20,7 @@ WRITE_ACCESS: Final = AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA
 """What needs FILE_SHARE_WRITE of others."""
 DELETE_ACCESS: Final = AccessMask.DELETE
 """What needs FILE_SHARE_DELETE of others."""
-STAT_ACCESS: Final = (
+_STAT_ACCESS: Final = int(
     AccessMask.FILE_READ_ATTRIBUTES | AccessMask.FILE_WRITE_ATTRIBUTES | AccessMask.SYNCHRONIZE
 )
 """What can be had without breaking an oplock."""
@@ -31,6 +31,11 @@ _GENERIC: Final = (
     (AccessMask.GENERIC_WRITE, GENERIC_WRITE_ACCESS),
     (AccessMask.GENERIC_EXECUTE, GENERIC_EXECUTE_ACCESS),
 )
+
+
+def is_stat_access(access: int) -> bool:
+    """Tell whether a mask holds nothing but what can be had without breaking an oplock: attributes only."""
+    return not access & ~_STAT_ACCESS
 
 
 def map_generic(access: int) -> int:

@@ -121,6 +121,11 @@ class VolumeInfo:
     bytes_per_sector: int = 512
     sectors_per_allocation_unit: int = 8
 
+    @property
+    def allocation_unit(self) -> int:
+        """Bytes of an allocation unit."""
+        return self.bytes_per_sector * self.sectors_per_allocation_unit
+
 
 class Stream(Protocol):
     """Bytes of one data stream."""

@@ -390,10 +390,9 @@ def _fs_volume(query: Query) -> bytes:
 
 def _fs_size(query: Query) -> bytes:
     volume = query.open.storage.volume()
-    unit = volume.bytes_per_sector * volume.sectors_per_allocation_unit
     return FileFsSizeInformation(
-        total_allocation_units=volume.total_size // unit,
-        available_allocation_units=volume.free_size // unit,
+        total_allocation_units=volume.total_size // volume.allocation_unit,
+        available_allocation_units=volume.free_size // volume.allocation_unit,
         sectors_per_allocation_unit=volume.sectors_per_allocation_unit,
         bytes_per_sector=volume.bytes_per_sector,
     ).encode()
@@ -401,11 +400,10 @@ def _fs_size(query: Query) -> bytes:
 
 def _fs_full_size(query: Query) -> bytes:
     volume = query.open.storage.volume()
-    unit = volume.bytes_per_sector * volume.sectors_per_allocation_unit
     return FileFsFullSizeInformation(
-        total_allocation_units=volume.total_size // unit,
-        caller_available_allocation_units=volume.free_size // unit,
-        actual_available_allocation_units=volume.free_size // unit,
+        total_allocation_units=volume.total_size // volume.allocation_unit,
+        caller_available_allocation_units=volume.free_size // volume.allocation_unit,
+        actual_available_allocation_units=volume.free_size // volume.allocation_unit,
         sectors_per_allocation_unit=volume.sectors_per_allocation_unit,
         bytes_per_sector=volume.bytes_per_sector,
     ).encode()

@@ -10,8 +10,8 @@ from smbtorture_py.server.access import (
     DELETE_ACCESS,
     INVALID_ACCESS_BITS,
     READ_ACCESS,
-    STAT_ACCESS,
     WRITE_ACCESS,
+    is_stat_access,
     map_generic,
 )
 from smbtorture_py.server.storage import StorageError
@@ -187,7 +187,7 @@ class CreatePolicy:
 
     def is_stat_open(self, access: int) -> bool:
         """Tell whether an open asks for attributes only, which breaks no oplock ([MS-FSA] 2.1.5.1.2)."""
-        return not access & ~int(STAT_ACCESS)
+        return is_stat_access(access)
 
     def resources_status(self, request: Request) -> Status:
         """SUCCESS, or what one open more than a session may have fails with (3.3.5.9; the number is ours)."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.access import is_stat_access
 from smbtorture_py.server.caching import READ_WRITE, SUPPORTED_STATES, Actor, Operation
 from smbtorture_py.server.lease import NO_LEASE_KEY
 from smbtorture_py.wire.create import AccessMask, OplockLevel
@@ -126,7 +126,7 @@ class LeasePolicy:
         One that only looks at attributes does not, although [MS-FSA] counts every open: it broke no W either
         if it came later. One that may read the security descriptor does.
         """
-        return other.oplock_level is not OplockLevel.NONE or bool(other.granted_access & ~int(STAT_ACCESS))
+        return other.oplock_level is not OplockLevel.NONE or not is_stat_access(other.granted_access)
 
     def stands_against_handle_caching(self, other: Open) -> bool:
         """Whether another's open keeps H from being granted: one with a level II oplock ([MS-FSA]

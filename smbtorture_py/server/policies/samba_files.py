@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smbtorture_py.server.access import STAT_ACCESS
+from smbtorture_py.server.access import is_stat_access
 from smbtorture_py.server.path_name import remove_dots
 from smbtorture_py.server.policies.channel_sequence import MODULUS, ChannelSequencePolicy
 from smbtorture_py.server.policies.file_control import FileControlPolicy
@@ -115,7 +115,7 @@ class SambaOplockPolicy(OplockPolicy):
 
     def stands_against_exclusive(self, other: Open) -> bool:
         """An open for attributes only does not count, unless it has an oplock itself."""
-        return other.oplock_level is not OplockLevel.NONE or bool(other.granted_access & ~int(STAT_ACCESS))
+        return other.oplock_level is not OplockLevel.NONE or not is_stat_access(other.granted_access)
 
     def closes_failed_transport(self) -> bool:
         """A connection that does not get a break through ends, and with the last one the session."""
