@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.policies.bind import BindPolicy
@@ -21,6 +21,31 @@ if TYPE_CHECKING:
     from smbtorture_py.server.request import Request
     from smbtorture_py.server.session import Session
     from smbtorture_py.wire.session_setup import SessionSetupRequest
+
+
+class Check(Protocol):
+    """What takes the place of one of the checks of a bind."""
+
+    def __call__(
+        self,
+        original: Callable[[Request, Session], Status],
+        policy: BindPolicy,
+        /,
+        request: Request,
+        session: Session,
+    ) -> Status:
+        """Check a bind, in place of `original`."""
+        ...
+
+
+def _fails_with(status: Status, sentence: str) -> Check:
+    def fails(
+        original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
+    ) -> Status:
+        return Status.SUCCESS if original(request, session) is Status.SUCCESS else status
+
+    fails.__doc__ = sentence
+    return fails
 
 
 defect(
@@ -63,17 +88,12 @@ defect(
 ).always(Status.SUCCESS, "The dialect of the connection is not compared with the session's.")
 
 
-@defect(
+defect(
     "bind-another-dialect-denied",
     replaces=BindPolicy.dialect_status,
     breaks=["SMB2-3.3.5.5-10"],
     origin="Samba bug 14512 (7733f98f6): another dialect was answered with ACCESS_DENIED",
-)
-def _another_dialect_denied(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A bind from a connection with another dialect is denied."""
-    return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.ACCESS_DENIED
+)(_fails_with(Status.ACCESS_DENIED, "A bind from a connection with another dialect is denied."))
 
 
 defect(
@@ -121,30 +141,20 @@ def _later_legs_unchecked(
     return Status.SUCCESS if begun else original(request, session)
 
 
-@defect(
+defect(
     "bind-client-guid-denied",
     replaces=BindPolicy.client_guid_status,
     breaks=["SMB2-3.3.5.5-12"],
     origin="plausible: the choice the text leaves is made, with a status it does not name",
-)
-def _client_guid_denied(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A bind from another ClientGuid is denied."""
-    return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.ACCESS_DENIED
+)(_fails_with(Status.ACCESS_DENIED, "A bind from another ClientGuid is denied."))
 
 
-@defect(
+defect(
     "bind-in-progress-unsigned",
     replaces=BindPolicy.in_progress_status,
     breaks=["SMB2-3.3.5.5-13"],
     origin="Samba: without a key the bind does not count as signed",
-)
-def _in_progress_unsigned(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A bind to a session without a key is an invalid parameter."""
-    return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.INVALID_PARAMETER
+)(_fails_with(Status.INVALID_PARAMETER, "A bind to a session without a key is an invalid parameter."))
 
 
 @defect(
@@ -190,17 +200,12 @@ defect(
 ).always(Status.SUCCESS, "A session that has expired can be bound.")
 
 
-@defect(
+defect(
     "bind-guest-invalid",
     replaces=BindPolicy.guest_status,
     breaks=["SMB2-3.3.5.5-15"],
     origin="Samba 4.17: a bind to a session without a key does not count as signed",
-)
-def _guest_invalid(
-    original: Callable[[Request, Session], Status], self: BindPolicy, request: Request, session: Session
-) -> Status:
-    """A bind to a guest or anonymous session is an invalid parameter."""
-    return Status.SUCCESS if original(request, session) is Status.SUCCESS else Status.INVALID_PARAMETER
+)(_fails_with(Status.INVALID_PARAMETER, "A bind to a guest or anonymous session is an invalid parameter."))
 
 
 @defect(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from smbtorture_py.server.defects.durable_reconnect import Comparison
 from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.parts.durable_opens import DurableOpens
 from smbtorture_py.server.parts.lease_tables import LeaseTables
@@ -289,40 +290,36 @@ def _owner_forgotten(
     return open_.is_restored or original(open_, session)
 
 
-@defect(
+def _forgotten_at_restart(sentence: str) -> Comparison:
+    def forgotten(
+        original: Callable[[Reconnect, Open], Status],
+        _self: ReconnectPolicy,
+        reconnect: Reconnect,
+        open_: Open,
+    ) -> Status:
+        return Status.SUCCESS if open_.is_restored else original(reconnect, open_)
+
+    forgotten.__doc__ = sentence
+    return forgotten
+
+
+defect(
     "persistent-guid-forgotten-at-restart",
     replaces=ReconnectPolicy.create_guid_status,
     breaks=["SMB2-3.3.5.9.12-05"],
     origin=_LIKELY + "the record is found by its id, and holds nothing else to compare",
-)
-def _guid_forgotten(
-    original: Callable[[Reconnect, Open], Status], _self: ReconnectPolicy, reconnect: Reconnect, open_: Open
-) -> Status:
-    """After a restart any CreateGuid brings a persistent open back."""
-    return Status.SUCCESS if open_.is_restored else original(reconnect, open_)
+)(_forgotten_at_restart("After a restart any CreateGuid brings a persistent open back."))
 
-
-@defect(
+defect(
     "persistent-lease-key-forgotten-at-restart",
     replaces=ReconnectPolicy.lease_key_status,
     breaks=["SMB2-3.3.5.9.12-12"],
     origin=_LIKELY + "the lease is made anew from what the reconnect says",
-)
-def _key_forgotten(
-    original: Callable[[Reconnect, Open], Status], _self: ReconnectPolicy, reconnect: Reconnect, open_: Open
-) -> Status:
-    """After a restart any lease key brings a persistent open back."""
-    return Status.SUCCESS if open_.is_restored else original(reconnect, open_)
+)(_forgotten_at_restart("After a restart any lease key brings a persistent open back."))
 
-
-@defect(
+defect(
     "persistent-client-forgotten-at-restart",
     replaces=ReconnectPolicy.client_guid_status,
     breaks=["SMB2-3.3.5.9.12-07"],
     origin=_LIKELY + "the ClientGuid is one of the connection, which is gone",
-)
-def _client_forgotten(
-    original: Callable[[Reconnect, Open], Status], _self: ReconnectPolicy, reconnect: Reconnect, open_: Open
-) -> Status:
-    """After a restart a persistent open with a lease comes back to any client."""
-    return Status.SUCCESS if open_.is_restored else original(reconnect, open_)
+)(_forgotten_at_restart("After a restart a persistent open with a lease comes back to any client."))
