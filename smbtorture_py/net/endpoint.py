@@ -8,6 +8,7 @@ acknowledged, and from that tells its owner `acknowledged` and `stuck`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, IntFlag
 from typing import Final
@@ -80,6 +81,13 @@ class Endpoint(ABC):
         self._stuck_timer: Timer | None = None
         self._write_ended = False
         """Whether a FIN was asked for: nothing more can be written."""
+        self._outgoing: deque[memoryview] = deque()
+        """What was written and the network has not taken yet."""
+        self._queued = 0
+        """Its bytes."""
+        self._fin_wanted = False
+        self._fin_sent = False
+        self._fin_received = False
 
     # The owner's side
 
@@ -102,6 +110,11 @@ class Endpoint(ABC):
         """Bytes written and not acknowledged."""
         return self.written - self.acknowledged
 
+    @property
+    def queued(self) -> int:
+        """Bytes written that the network has not taken yet."""
+        return self._queued
+
     def write(self, parts: Sequence[Buffer]) -> None:
         """Queue buffers; ignored once closed."""
         if not self.writable:
@@ -116,7 +129,10 @@ class Endpoint(ABC):
         self.written += count
         if self._stuck_timer is None:
             self._stuck_timer = self.clock.call_at(self._since + STUCK_AFTER, self._check_stuck)
-        self._enqueue(views)
+        was_idle = not self._outgoing
+        self._outgoing.extend(views)
+        self._queued += count
+        self._begin_sending(was_idle)
         if self._output_limit is not None and self.outstanding > self._output_limit:
             self.pause(Pause.BACKPRESSURE)
 
@@ -139,7 +155,7 @@ class Endpoint(ABC):
     def half_close(self) -> None:
         """Send a FIN after what is queued, and go on reading."""
         if self.state is EndpointState.OPEN and not self._write_ended:
-            self._write_ended = True
+            self._write_ended = self._fin_wanted = True
             self._begin_half_close()
 
     def pause(self, reason: Pause) -> None:
@@ -202,11 +218,6 @@ class Endpoint(ABC):
     def flush(self) -> None:
         """Hand what is queued to the network now, as far as it takes it."""
 
-    @property
-    @abstractmethod
-    def queued(self) -> int:
-        """Bytes written that the network has not taken yet."""
-
     @abstractmethod
     def destroy(self) -> None:
         """End at once because the world ends: tell nobody, release everything."""
@@ -214,7 +225,8 @@ class Endpoint(ABC):
     # What the implementations fill in
 
     @abstractmethod
-    def _enqueue(self, views: Sequence[memoryview]) -> None: ...
+    def _begin_sending(self, was_idle: bool) -> None:
+        """Take up what was queued just now, where nothing had been queued before it or something had."""
 
     @abstractmethod
     def _begin_close(self) -> None: ...
@@ -238,6 +250,16 @@ class Endpoint(ABC):
     def _sending_changed(self) -> None: ...
 
     # What the implementations call
+
+    def _drop_output(self) -> None:
+        """Forget what is queued."""
+        self._outgoing.clear()
+        self._queued = 0
+
+    def _finish_if_done(self) -> None:
+        """End a close once both sides have sent their FIN."""
+        if self.state is EndpointState.CLOSING and self._fin_sent and self._fin_received:
+            self._gone()
 
     def _give_up(self) -> None:
         """Reset a close that the peer has let linger."""

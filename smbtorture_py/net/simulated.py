@@ -8,7 +8,7 @@ after sending, FIN and RST, retransmission after a blackhole heals. The clock ju
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias, TypeVar
@@ -105,14 +105,9 @@ class SimulatedEndpoint(Endpoint):
         self._choices = choices
         self.peer: SimulatedEndpoint = self
         self._receive_buffer = receive_buffer
-        self._outgoing: deque[memoryview] = deque()
-        self._queued = 0
         self._in_flight = 0
         self._last_arrival = 0.0
         self._pump_due = False
-        self._fin_wanted = False
-        self._fin_sent = False
-        self._fin_received = False
         self._inbox: deque[_Segment] = deque()
         self._inbox_size = 0
         self._delivery_due = False
@@ -120,11 +115,6 @@ class SimulatedEndpoint(Endpoint):
         """What arrived here during a blackhole, and what came behind it before that was sent again."""
         self._unheard = 0
         """Bytes of ours whose acknowledgment a blackhole swallowed."""
-
-    @property
-    def queued(self) -> int:
-        """Bytes the network has not taken yet."""
-        return self._queued
 
     def require_filter(self) -> None:
         """Do nothing: the simulator has every fault."""
@@ -147,9 +137,8 @@ class SimulatedEndpoint(Endpoint):
 
     # Sending
 
-    def _enqueue(self, views: Sequence[memoryview]) -> None:
-        self._outgoing.extend(views)
-        self._queued += sum(view.nbytes for view in views)
+    def _begin_sending(self, was_idle: bool) -> None:
+        del was_idle
         self._pump_soon()
 
     def _pump_soon(self) -> None:
@@ -209,8 +198,7 @@ class SimulatedEndpoint(Endpoint):
         self._fin_wanted = True
         if self.blackholed:
             # The FIN of a closed socket leaves even though nothing comes in.
-            self._outgoing.clear()
-            self._queued = 0
+            self._drop_output()
             if not self._fin_sent:
                 self._send_fin(self._world.now)
         self._inbox.clear()
@@ -221,25 +209,18 @@ class SimulatedEndpoint(Endpoint):
         self._finish_if_done()
 
     def _begin_half_close(self) -> None:
-        self._fin_wanted = True
         self._pump_soon()
 
     def _reset(self) -> None:
-        self._outgoing.clear()
-        self._queued = 0
+        self._drop_output()
         self._world.call_at(self._arrival(self._world.now), lambda _now: self.peer.reset_arrived())
 
     def _forget(self) -> None:
-        self._outgoing.clear()
-        self._queued = 0
+        self._drop_output()
 
     def _gone(self) -> None:
         super()._gone()
         self._world.released(self)
-
-    def _finish_if_done(self) -> None:
-        if self.state is EndpointState.CLOSING and self._fin_sent and self._fin_received:
-            self._gone()
 
     # Receiving
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections import deque
-from collections.abc import Sequence
 from itertools import islice
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Final
@@ -57,22 +55,12 @@ class TcpEndpoint(Endpoint):
         super().__init__(loop, local, remote, output_limit=output_limit)
         self._loop = loop
         self._socket = sock
-        self._outgoing: deque[memoryview] = deque()
-        self._queued = 0
-        self._fin_wanted = False
-        self._fin_sent = False
-        self._fin_received = False
         self._failed = False
         self._poll_timer: Timer | None = None
         self._poll_interval = _FIRST_POLL
         self._silence_timer: Timer | None = None
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch()
-
-    @property
-    def queued(self) -> int:
-        """Bytes the kernel has not taken yet."""
-        return self._queued
 
     def require_filter(self) -> None:
         """Raise FaultUnavailable when the kernel refuses the filter; nothing is lost by trying."""
@@ -106,11 +94,8 @@ class TcpEndpoint(Endpoint):
 
     # Sending
 
-    def _enqueue(self, views: Sequence[memoryview]) -> None:
-        idle = not self._outgoing
-        self._outgoing.extend(views)
-        self._queued += sum(view.nbytes for view in views)
-        if idle:
+    def _begin_sending(self, was_idle: bool) -> None:
+        if was_idle:
             self._send()
         self._poll_interval = _FIRST_POLL
         if self._poll_timer is None and self.state is not EndpointState.GONE:
@@ -130,8 +115,7 @@ class TcpEndpoint(Endpoint):
         except OSError:
             # The owner may be in the middle of its write, so it is told in a moment.
             self._failed = True
-            self._outgoing.clear()
-            self._queued = 0
+            self._drop_output()
             self._loop.call_at(self._loop.now, lambda _now: self._peer_reset())
         self._watch()
 
@@ -149,26 +133,22 @@ class TcpEndpoint(Endpoint):
         self._fin_wanted = True
         if self.blackholed:
             # The FIN of a closed socket leaves even though nothing comes in.
-            self._outgoing.clear()
-            self._queued = 0
+            self._drop_output()
         self._send()
         self._loop.call_at(self._loop.now + LINGER, lambda _now: self._give_up())
         self._finish_if_done()
 
     def _begin_half_close(self) -> None:
-        self._fin_wanted = True
         self._send()
 
     def _reset(self) -> None:
-        self._outgoing.clear()
-        self._queued = 0
+        self._drop_output()
         self._loop.watch(self._socket, 0, self._ready)
         reset(self._socket)
 
     def _forget(self) -> None:
         linux.repair(self._socket)
-        self._outgoing.clear()
-        self._queued = 0
+        self._drop_output()
 
     def _gone(self) -> None:
         if self.state is EndpointState.GONE:
@@ -181,10 +161,6 @@ class TcpEndpoint(Endpoint):
             self._loop.watch(self._socket, 0, self._ready)
             self._socket.close()
         super()._gone()
-
-    def _finish_if_done(self) -> None:
-        if self.state is EndpointState.CLOSING and self._fin_sent and self._fin_received:
-            self._gone()
 
     # Receiving
 
