@@ -14,7 +14,8 @@ from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.targets.bench import ReferenceBench, reference_bench
 
-CASES = collect()
+CASES = sorted(collect(), key=lambda case: not case.slow)
+"""The slow ones first: over TCP they wait for minutes, and the others have their turn meanwhile."""
 SEED = 1
 FINE = (Outcome.PASS, Outcome.OBSERVED, Outcome.WARN, Outcome.NOT_APPLICABLE)
 LOOPBACK = ("127.0.0.1", "127.0.0.2")
@@ -56,9 +57,7 @@ def told(result: CaseResult) -> list[tuple[object, ...]]:
     return [one for one in seen if one not in alive] + list(dict.fromkeys(alive))
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.id, marks=pytest.mark.full if case.slow else ()) for case in CASES]
-)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
 def test_both_worlds_show_the_same(case: Case, benches: tuple[ReferenceBench, ReferenceBench]) -> None:
     for variant in case.variants:
         simulated, tcp = (shown(bench, case, variant) for bench in benches)
