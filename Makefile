@@ -27,7 +27,7 @@ lint: $(VENV)/installed-dev
 
 # More processes than processors: many of these tests wait for a process they started.
 tool: $(VENV)/installed-dev peer-tools
-	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n 8
+	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n 8 --dist worksteal
 
 # What the suites cover, measured anew: suites/proofs.json and docs/coverage.md.
 coverage: $(VENV)/installed-dev
@@ -35,7 +35,7 @@ coverage: $(VENV)/installed-dev
 
 # Every defect is noticed, every case that judges a MUST is made to fail; both numbers are printed.
 detection: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/detection -q -n auto
+	$(BIN)/python -m pytest tests/detection -q -n auto --dist worksteal
 
 # Every hermetic case passes in both worlds and shows the same; a seed brings back every byte. More processes than
 # processors, because over TCP most of the time is waiting; the slow cases, which wait for minutes there, come first,
