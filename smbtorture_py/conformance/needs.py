@@ -45,6 +45,10 @@ class Capability(StrEnum):
     READ_ONLY_SHARE = "read-only-share"
     FORBIDDEN_SHARE = "forbidden-share"
     CONTINUOUSLY_AVAILABLE_SHARE = "continuously-available-share"
+    LEVEL_2_SHARE = "level-2-share"
+    SCALE_OUT_SHARE = "scale-out-share"
+    NOT_DURABLE_SHARE = "not-durable-share"
+    NOT_LEASED_SHARE = "not-leased-share"
     RESTART = "restart"
     ADDRESS_CHANGE = "address-change"
     SERVER_LOG = "server-log"
@@ -66,6 +70,10 @@ SETUP = frozenset(
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.LEVEL_2_SHARE,
+        Capability.SCALE_OUT_SHARE,
+        Capability.NOT_DURABLE_SHARE,
+        Capability.NOT_LEASED_SHARE,
         Capability.RESTART,
         Capability.ADDRESS_CHANGE,
         Capability.SERVER_LOG,
@@ -144,6 +152,10 @@ FORBIDDEN_SHARE = _need("a share without permission", Capability.FORBIDDEN_SHARE
 CONTINUOUSLY_AVAILABLE_SHARE = _need(
     "a continuously available share", Capability.CONTINUOUSLY_AVAILABLE_SHARE
 )
+LEVEL_2_SHARE = _need("a share that grants no more than level II", Capability.LEVEL_2_SHARE)
+SCALE_OUT_SHARE = _need("a scale-out share", Capability.SCALE_OUT_SHARE)
+NOT_DURABLE_SHARE = _need("a share without durable handles", Capability.NOT_DURABLE_SHARE)
+NOT_LEASED_SHARE = _need("a share without leases", Capability.NOT_LEASED_SHARE)
 RESTART = _need("a way to restart the server", Capability.RESTART)
 ADDRESS_CHANGE = _need("a way to add and remove its addresses", Capability.ADDRESS_CHANGE)
 ADMINISTRATION = _need("a way to change the running server", Capability.ADMINISTRATION)

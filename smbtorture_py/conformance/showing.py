@@ -11,6 +11,7 @@ from typing import Final
 
 from smbtorture_py.client.session import Session
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession, Offering
+from smbtorture_py.conformance.lab.handle_contexts import RWH, lease_v1
 from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
 from smbtorture_py.conformance.stops import CaseStop
 from smbtorture_py.conformance.target import ShareRole
@@ -46,6 +47,14 @@ _BY_FLAG: Final = {
 }
 
 
+_BY_SHARE_FLAG: Final = {
+    ShareRole.ENCRYPTED: ShareFlags.ENCRYPT_DATA,
+    ShareRole.LEVEL_2: ShareFlags.FORCE_LEVELII_OPLOCK,
+}
+_BY_SHARE_CAPABILITY: Final = {
+    ShareRole.CONTINUOUSLY_AVAILABLE: ShareCapabilities.CONTINUOUS_AVAILABILITY,
+    ShareRole.SCALE_OUT: ShareCapabilities.SCALEOUT,
+}
 _OF_3_0: Final = (Dialect.SMB_3_0, Dialect.SMB_3_0_2)
 RESILIENCY_TIMEOUT: Final = 1000
 """Milliseconds."""
@@ -154,28 +163,47 @@ def _of_users(lab: Lab) -> set[Capability]:
 
 
 def _of_shares(lab: Lab) -> set[Capability]:
-    """Return which of the declared shares play their role, as far as TREE_CONNECT shows it."""
+    """Return which of the declared shares play their role."""
     session = lab.logon()
-    capabilities: set[Capability] = set()
-    for role, name in lab.target.shares.items():
-        answer = session.tree_connect(name)
-        connected = answer.actual is Status.SUCCESS
-        body = answer.body(TreeConnectResponse) if connected else None
-        shown = {
-            ShareRole.ENCRYPTED: body is not None and bool(body.share_flags & ShareFlags.ENCRYPT_DATA),
-            ShareRole.CONTINUOUSLY_AVAILABLE: body is not None
-            and bool(body.capabilities & ShareCapabilities.CONTINUOUS_AVAILABILITY),
-            ShareRole.READ_ONLY: connected and _refuses_files(lab, session, name),
-            ShareRole.FORBIDDEN: not connected or _refuses_files(lab, session, name),
-        }
-        if shown.get(role, False):
-            capabilities.add(Capability(f"{role.value}-share"))
-    return capabilities
+    return {
+        Capability(f"{role.value}-share")
+        for role, name in lab.target.shares.items()
+        if role is not ShareRole.PLAIN and _plays(lab, session, role, name)
+    }
+
+
+def _plays(lab: Lab, session: LabSession, role: ShareRole, share: str) -> bool:
+    """Tell whether a share is what its role says, by TREE_CONNECT or by what can be done with files."""
+    answer = session.tree_connect(share)
+    if answer.actual is not Status.SUCCESS:
+        return role is ShareRole.FORBIDDEN
+    body = answer.body(TreeConnectResponse)
+    if role in _BY_SHARE_FLAG:
+        return bool(body.share_flags & _BY_SHARE_FLAG[role])
+    if role in _BY_SHARE_CAPABILITY:
+        return bool(body.capabilities & _BY_SHARE_CAPABILITY[role])
+    if role is ShareRole.NOT_DURABLE:
+        return not _makes_durable(session, share)
+    if role is ShareRole.NOT_LEASED:
+        return not _leases(lab, session, share)
+    return _refuses_files(lab, session, share)
 
 
 def _refuses_files(lab: Lab, session: LabSession, share: str) -> bool:
     """Tell whether nobody can make a file on a share."""
     return session.tree(share).create(lab.name("probe")).actual is not Status.SUCCESS
+
+
+def _makes_durable(session: LabSession, share: str) -> bool:
+    """Tell whether a file with a batch oplock becomes durable on a share."""
+    contexts = [DurableHandleRequest().envelope()]
+    file = session.tree(share).open(requested_oplock_level=OplockLevel.BATCH, contexts=contexts)
+    return file.is_durable
+
+
+def _leases(lab: Lab, session: LabSession, share: str) -> bool:
+    """Tell whether there are leases on a share."""
+    return session.tree(share).open(contexts=[lease_v1(lab.guid(), RWH)]).lease is not None
 
 
 def _of_files(lab: Lab) -> set[Capability]:
@@ -245,6 +273,10 @@ LOOKS: Final = (
                 Capability.READ_ONLY_SHARE,
                 Capability.FORBIDDEN_SHARE,
                 Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+                Capability.LEVEL_2_SHARE,
+                Capability.SCALE_OUT_SHARE,
+                Capability.NOT_DURABLE_SHARE,
+                Capability.NOT_LEASED_SHARE,
             }
         ),
         _of_shares,

@@ -22,6 +22,10 @@ class ShareRole(StrEnum):
     READ_ONLY = "read-only"
     FORBIDDEN = "forbidden"
     CONTINUOUSLY_AVAILABLE = "continuously-available"
+    LEVEL_2 = "level-2"
+    SCALE_OUT = "scale-out"
+    NOT_DURABLE = "not-durable"
+    NOT_LEASED = "not-leased"
 
 
 @dataclass(slots=True, frozen=True)

@@ -69,6 +69,10 @@ class ShareConfig:
     is_cluster: bool = False
     is_scale_out: bool = False
     force_level2_oplock: bool = False
+    has_durability: bool = True
+    """Its storage keeps opens for clients that are away."""
+    has_leases: bool = True
+    """Its storage has leases."""
     max_clients: int | None = None
 
 

@@ -45,6 +45,16 @@ class Share:
         """Share.IsCA."""
         return self.config.is_continuously_available
 
+    @property
+    def has_durability(self) -> bool:
+        """Whether the object store offers durability at all."""
+        return self.config.has_durability
+
+    @property
+    def has_leases(self) -> bool:
+        """Whether the object store supports leasing."""
+        return self.config.has_leases
+
 
 @dataclass(slots=True, eq=False)
 class TreeConnect:

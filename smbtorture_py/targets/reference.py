@@ -33,6 +33,10 @@ SHARES: Final = {
     ShareRole.READ_ONLY: "readonly",
     ShareRole.FORBIDDEN: "forbidden",
     ShareRole.CONTINUOUSLY_AVAILABLE: "available",
+    ShareRole.LEVEL_2: "level2",
+    ShareRole.SCALE_OUT: "scaleout",
+    ShareRole.NOT_DURABLE: "notdurable",
+    ShareRole.NOT_LEASED: "notleased",
 }
 TWIN_ADDRESS: Final = "2001:db8::1"
 """A second address of the first interface (RFC 3849); cases find it at the first address."""
@@ -78,6 +82,10 @@ CAPABILITIES: Final = frozenset(
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.LEVEL_2_SHARE,
+        Capability.SCALE_OUT_SHARE,
+        Capability.NOT_DURABLE_SHARE,
+        Capability.NOT_LEASED_SHARE,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
         Capability.ADMINISTRATION,
@@ -113,6 +121,7 @@ _BELOW_3: Final = frozenset(
         Capability.PERSISTENT_HANDLES,
         Capability.DIRECTORY_LEASING,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.SCALE_OUT_SHARE,
     }
 )
 """What goes with the last dialect of SMB 3."""
@@ -130,7 +139,12 @@ def capabilities_of(settings: ServerSettings, everything: frozenset[Capability])
     if high < Dialect.SMB_3_0:
         lost |= _BELOW_3
     if high < Dialect.SMB_2_1:
-        lost |= {Capability.LARGE_MTU, Capability.RESILIENCY, Capability.LEASING}
+        lost |= {
+            Capability.LARGE_MTU,
+            Capability.RESILIENCY,
+            Capability.LEASING,
+            Capability.NOT_LEASED_SHARE,
+        }
     if not settings.multichannel:
         lost.add(Capability.MULTI_CHANNEL)
     if settings.encryption == "off":
@@ -179,6 +193,14 @@ class ReferenceSetup:
                     storage=MemoryStorage(born),
                     is_continuously_available=True,
                 ),
+                ShareConfig(
+                    name=SHARES[ShareRole.LEVEL_2], storage=MemoryStorage(born), force_level2_oplock=True
+                ),
+                ShareConfig(name=SHARES[ShareRole.SCALE_OUT], storage=MemoryStorage(born), is_scale_out=True),
+                ShareConfig(
+                    name=SHARES[ShareRole.NOT_DURABLE], storage=MemoryStorage(born), has_durability=False
+                ),
+                ShareConfig(name=SHARES[ShareRole.NOT_LEASED], storage=MemoryStorage(born), has_leases=False),
             ],
             interfaces=[
                 *map(_configured, declared_interfaces(addresses)),

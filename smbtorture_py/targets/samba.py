@@ -48,12 +48,14 @@ SHARES: Final = {
     ShareRole.ENCRYPTED: "secret",
     ShareRole.READ_ONLY: "readonly",
     ShareRole.FORBIDDEN: "forbidden",
+    ShareRole.NOT_DURABLE: "notdurable",
 }
 SHARE_OPTIONS: Final = {
     ShareRole.PLAIN: {"read only": "no"},
     ShareRole.ENCRYPTED: {"read only": "no", "smb encrypt": "required"},
     ShareRole.READ_ONLY: {"read only": "yes"},
     ShareRole.FORBIDDEN: {"read only": "no", "valid users": "root"},
+    ShareRole.NOT_DURABLE: {"read only": "no", "durable handles": "no"},
 }
 SETUP: Final = frozenset(
     {
@@ -64,6 +66,7 @@ SETUP: Final = frozenset(
         Capability.ENCRYPTED_SHARE,
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
+        Capability.NOT_DURABLE_SHARE,
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
         Capability.DECLARED_INTERFACES,

@@ -9,7 +9,8 @@ from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import at_least, check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, durable, durable_v2, lease, lease_v1
-from smbtorture_py.conformance.needs import DURABLE_HANDLES, LEASING, SMB2X, SMB3
+from smbtorture_py.conformance.needs import DURABLE_HANDLES, LEASING, NOT_DURABLE_SHARE, SMB2X, SMB3
+from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions, OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import (
     DurableHandleResponse,
@@ -368,4 +369,25 @@ def test_a_lease_beside_an_open_of_the_same_client(lab: Lab, kind: Kind, first: 
     answer = handle.reconnect(back)
     check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     check.that(answer, "state", answer.open.lease_state, requirement=which, specification=wanted)
+    check.alive(back.session)
+
+
+@case(
+    "durable.not-durable-share",
+    requirements=["SMB2-3.3.5.9.6-06"],
+    needs=[DURABLE_HANDLES, LEASING, NOT_DURABLE_SHARE],
+    variants={"kind": [Kind.V1_BATCH, Kind.V1_LEASE_V1]},
+)
+def test_a_share_without_durable_handles(lab: Lab, kind: Kind) -> None:
+    """On a share that is set up without durable handles the request for one has no effect, and the file is
+    opened.
+    """
+    Client(lab.another_client()).handle(kind)
+    client = Client(lab.logon(), ShareRole.NOT_DURABLE)
+    handle = client.ask(kind)
+    check.that(handle, "durable", handle.file.is_durable, specification=False)
+    client.lose()
+    back = client.back()
+    answer = handle.reconnect(back)
+    check(answer, requirement="SMB2-3.3.5.9.7-02", specification=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(back.session)

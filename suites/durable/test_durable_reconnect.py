@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import check
-from smbtorture_py.conformance.lab import Lab
+from smbtorture_py.conformance.checks import any_error, check
+from smbtorture_py.conformance.lab import CreateArguments, Lab
 from smbtorture_py.conformance.lab.handle_contexts import RH, RWH, R, durable, durable_v2, lease
 from smbtorture_py.conformance.needs import (
     BLACKHOLE,
     DIRECTORY_LEASING,
     DURABLE_HANDLES,
+    ENCRYPTED_SHARE,
     LEASING,
     MULTI_CHANNEL,
     SMB3,
 )
 from smbtorture_py.conformance.stops import Blocked
+from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.net.faults import FaultKind, Position
 from smbtorture_py.wire.create import (
     AccessMask,
@@ -549,4 +551,27 @@ def test_the_sequence_of_a_reconnected_open(lab: Lab, kind: Kind) -> None:
     file = handle.reconnect(back, channel_sequence=0).open
     answer = file.write(DATA, channel_sequence=0)
     check(answer, specification=Status.FILE_NOT_AVAILABLE, anew=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "durable.reconnect-through-another-share",
+    requirements=["SMB2-3.3.5.9.7-19"],
+    needs=[SMB3, DURABLE_HANDLES, ENCRYPTED_SHARE],
+    variants={"kind": [Kind.V1_BATCH, Kind.V1_LEASE_V1]},
+)
+def test_a_reconnect_through_another_share(lab: Lab, kind: Kind) -> None:
+    """Whether a handle of one share comes back through a tree connect to another one; if not, it still comes
+    back through its own.
+    """
+    client = Client(lab.logon())
+    handle = client.handle(kind)
+    client.lose()
+    back = client.back()
+    elsewhere = back.session.tree(ShareRole.ENCRYPTED)
+    arguments = CreateArguments(contexts=handle.contexts(), requested_oplock_level=kind.oplock_level)
+    answer = elsewhere.create(handle.file.name, **arguments)
+    check(answer, refused=any_error(), served=Status.SUCCESS)
+    if answer.actual is not Status.SUCCESS:
+        check(handle.reconnect(back), requirement="SMB2-3.3.5.9.7-01", specification=Status.SUCCESS)
     check.alive(back.session)

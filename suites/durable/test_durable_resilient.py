@@ -6,7 +6,7 @@ from typing import Final
 
 from smbtorture_py.conformance.answer import Answer, CreateAnswer
 from smbtorture_py.conformance.case import case
-from smbtorture_py.conformance.checks import any_error, check
+from smbtorture_py.conformance.checks import NO_ANSWER, any_error, check
 from smbtorture_py.conformance.lab import Lab, LabOpen
 from smbtorture_py.conformance.lab.handle_contexts import R, reconnect
 from smbtorture_py.conformance.needs import (
@@ -31,6 +31,8 @@ from suites.tree.dialects import DIALECTS
 
 SHORT: Final = 1000
 """Milliseconds that a handle is kept in these cases."""
+AT_ONCE: Final = 2.0
+"""Seconds in which an answer comes that waits for nobody."""
 LONG: Final = 3.0
 """Seconds after which it is certainly gone."""
 DATA: Final = b"written before the connection was lost"
@@ -327,4 +329,25 @@ def test_a_resilient_handle_whose_session_has_a_channel_left(lab: Lab) -> None:
     check(file.write(DATA), specification=Status.SUCCESS)
     client.leave(other)
     check(come_back(other, file), requirement="SMB2-3.3.5.15.9-05", specification=Status.SUCCESS)
+    check.alive(other.session)
+
+
+@case(
+    "durable.resilient-oplock-breaks",
+    requirements=["SMB2-3.3.4.6-11"],
+    needs=[RESILIENCY],
+    variants={"level": [OplockLevel.EXCLUSIVE, OplockLevel.BATCH]},
+)
+def test_the_oplock_of_a_disconnected_resilient_handle(lab: Lab, level: OplockLevel) -> None:
+    """What becomes of somebody who opens the file of a disconnected resilient handle that has an oplock, and
+    of the handle.
+    """
+    client, other = Client(lab.logon()), Client(lab.another_client())
+    file = resilient(client, level=level)
+    client.leave(other)
+    opening = other.tree.create(file.name, wait=False).wait(AT_ONCE)
+    check(opening, waits=NO_ANSWER, opened=Status.SUCCESS, refused=any_error())
+    back = client.back()
+    check(come_back(back, file), kept=Status.SUCCESS, closed=Status.OBJECT_NAME_NOT_FOUND)
+    check.alive(back.session)
     check.alive(other.session)

@@ -6,7 +6,7 @@ from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab, LabOpen
 from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, lease, lease_v1
-from smbtorture_py.conformance.needs import ENCRYPTION, LEASING, MULTI_CHANNEL, SMB3
+from smbtorture_py.conformance.needs import ENCRYPTED_SHARE, ENCRYPTION, LEASING, MULTI_CHANNEL, SMB3
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.wire.create_contexts import ResponseLease, ResponseLeaseV2
 from smbtorture_py.wire.header import Command, HeaderFlags
@@ -120,7 +120,7 @@ def test_a_break_is_not_signed(lab: Lab) -> None:
 @case(
     "leases.break-encrypted",
     requirements=["SMB2-3.3.4.7-17"],
-    needs=[LEASING, ENCRYPTION, SMB3],
+    needs=[LEASING, ENCRYPTION, ENCRYPTED_SHARE, SMB3],
     answers=["smbtorture:hole.break-protection"],
 )
 def test_a_break_on_an_encrypted_share(lab: Lab) -> None:

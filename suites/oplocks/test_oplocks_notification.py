@@ -5,7 +5,7 @@ from __future__ import annotations
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
-from smbtorture_py.conformance.needs import ENCRYPTION, MULTI_CHANNEL, SMB3
+from smbtorture_py.conformance.needs import ENCRYPTED_SHARE, ENCRYPTION, MULTI_CHANNEL, SMB3
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.wire.create import CreateDisposition, OplockLevel
 from smbtorture_py.wire.header import Command, HeaderFlags
@@ -104,7 +104,7 @@ def test_a_break_is_not_signed(lab: Lab) -> None:
 @case(
     "oplocks.break-encrypted",
     requirements=["SMB2-3.3.4.6-05"],
-    needs=[ENCRYPTION, SMB3],
+    needs=[ENCRYPTION, ENCRYPTED_SHARE, SMB3],
     answers=["smbtorture:hole.break-protection"],
 )
 def test_a_break_on_an_encrypted_share(lab: Lab) -> None:

@@ -11,7 +11,7 @@ from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, app_in
 from smbtorture_py.conformance.needs import BLACKHOLE, SECOND_USER
 from smbtorture_py.net.faults import FaultKind
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions, OplockLevel, ShareAccess
-from smbtorture_py.wire.fscc.file_information import FileRenameInformation
+from smbtorture_py.wire.fscc.file_information import FileLinkInformation, FileRenameInformation
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
 from suites.durable.handles import EVERYTHING, Kind
@@ -176,6 +176,28 @@ def test_a_break_waits_for_the_reconnect(lab: Lab) -> None:
     check.that(back.session, "new state", broken.body.new_lease_state, specification=RH)
     check(file.acknowledge_lease(RH), specification=Status.SUCCESS)
     check(opening.wait(), specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case("persistent.break-without-a-connection", requirements=["SMB2-3.3.4.7-09"], needs=NEEDS)
+def test_a_break_is_kept_while_nobody_can_be_told(lab: Lab) -> None:
+    """Somebody opens the file of a disconnected persistent handle by its second name, so that the lease is to
+    lose W: they wait, and the handle comes back with all it had.
+    """
+    client, other = arrive(lab), another(lab)
+    handle, name = with_everything_cached(client), lab.name("second")
+    handle.file.set_file(FileLinkInformation(file_name=name)).required()
+    client.leave(other)
+    opening = other.tree.create(name, create_disposition=CreateDisposition.OPEN, wait=False).wait(AT_ONCE)
+    check(opening, specification=NO_ANSWER, permitted_unavailable=Status.FILE_NOT_AVAILABLE)
+    back = client.back()
+    answer = handle.reconnect(back)
+    check(answer, requirement="SMB2-3.3.5.9.12-02", specification=Status.SUCCESS)
+    check.that(answer, "lease state", answer.open.lease_state, specification=RWH)
+    if opening.actual is NO_ANSWER:
+        back.session.wait_lease_break().required()
+        answer.open.acknowledge_lease(RH).required()
+        check(opening.wait(), requirement="SMB2-3.3.4.7-01", specification=Status.SUCCESS)
     check.alive(back.session)
 
 

@@ -7,7 +7,7 @@ from smbtorture_py.conformance.answer import Answer
 from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab, LabOpen
-from smbtorture_py.conformance.lab.handle_contexts import RH, R
+from smbtorture_py.conformance.lab.handle_contexts import RH, RWH, R
 from smbtorture_py.conformance.needs import DURABLE_HANDLES, LEASING, MULTI_CHANNEL, SMB3
 from smbtorture_py.wire.change_notify import CompletionFilter
 from smbtorture_py.wire.codec import FILE_ID_ANY
@@ -260,6 +260,31 @@ def test_a_replay_after_a_lease_was_acknowledged(lab: Lab, caching: Caching) -> 
     check_same(original.again(), file, "SMB2-3.3.5.9-01")
     file.acknowledge_lease(state).required()
     waiting.wait().required()
+    answer = original.again()
+    check(answer, specification=Status.SUCCESS)
+    same = answer.open.file_id == file.file_id
+    check.that(answer, "the first open is returned", same, specification=False, samba=True)
+    check.alive(session)
+
+
+@case(
+    "replay.used-by-refused-acknowledgment",
+    requirements=["SMB2-3.3.5.22.2-10"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING],
+    variants={"breaking": [False, True]},
+)
+def test_a_replay_after_an_acknowledgment_was_refused(lab: Lab, breaking: bool) -> None:
+    """The acknowledgment of a lease break uses the opens of the lease even where it is refused, because there
+    is no break or because it keeps what has to go.
+    """
+    session, other = lab.logon(), lab.another_client()
+    original = Original(session.tree(), Caching.LEASE_V2)
+    file = original.open()
+    if breaking:
+        other.tree().create(original.name, create_disposition=CreateDisposition.OPEN, wait=False)
+        session.wait_lease_break().required()
+    check_same(original.again(), file, "SMB2-3.3.5.9-01")
+    file.acknowledge_lease(RWH).required(Status.REQUEST_NOT_ACCEPTED if breaking else Status.UNSUCCESSFUL)
     answer = original.again()
     check(answer, specification=Status.SUCCESS)
     same = answer.open.file_id == file.file_id

@@ -14,7 +14,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Ciphers": ("cipher-", "encrypt"),
     "Handles and caching": (
         "leasing", "directory-leasing", "durable-handles", "persistent-handles", "resiliency",
-        "continuously-available-share", "notifications",
+        "continuously-available-share", "level-2-share", "scale-out-share", "not-durable-share",
+        "not-leased-share", "notifications",
     ),
     "Channels": ("multi-channel", "second-address"),
 }  # fmt: skip

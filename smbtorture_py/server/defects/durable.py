@@ -615,6 +615,20 @@ def _unbroken(
 
 
 defect(
+    "durable-on-every-share",
+    replaces=DurablePolicy.share_keeps_opens,
+    breaks=["SMB2-3.3.5.9.6-06"],
+    origin=_LIKELY + "the oplock decides, and nobody asks what the share is set up for",
+).always(True, "Opens become durable also on a share that is set up without that.")
+
+defect(
+    "persistent-break-not-kept",
+    replaces=LeasePolicy.keeps_unannounced_break,
+    breaks=["SMB2-3.3.4.7-09"],
+    origin=_LIKELY + "a break that nobody can be told of counts as done",
+).always(False, "Who waits for the break of a persistent open's lease goes on when its client is gone.")
+
+defect(
     "disconnected-lease-awaited",
     replaces=LeasePolicy.keeps_unannounced_break,
     breaks=["SMB2-3.3.4.7-13"],

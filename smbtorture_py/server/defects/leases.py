@@ -483,6 +483,73 @@ def _directory_lease_without_handles(
     return state & ~LeaseState.HANDLE_CACHING if is_directory else state
 
 
+@defect(
+    "lease-writes-on-level-2-share",
+    replaces=LeasePolicy.requested_state,
+    breaks=["SMB2-3.3.5.9.8-09"],
+    origin="plausible: what the share forces is looked at for oplocks, and not for leases",
+)
+def _lease_writes_on_level_2_share(
+    original: Callable[..., LeaseState],
+    self: LeasePolicy,
+    request: Request,
+    state: LeaseState,
+    *,
+    is_directory: bool,
+) -> LeaseState:
+    """On a share that forces level II leases get write caching."""
+    limited = request.require_tree().share.config.force_level2_oplock and not is_directory
+    return self.supported_state(state) if limited else original(request, state, is_directory=is_directory)
+
+
+@defect(
+    "lease-handles-on-scale-out-share",
+    replaces=LeasePolicy.requested_state,
+    breaks=["SMB2-3.3.5.9.8-10"],
+    origin="plausible: a scale-out share is taken for one that forces level II",
+)
+def _lease_handles_on_scale_out_share(
+    original: Callable[..., LeaseState],
+    self: LeasePolicy,
+    request: Request,
+    state: LeaseState,
+    *,
+    is_directory: bool,
+) -> LeaseState:
+    """On a scale-out share leases lose W only."""
+    if request.require_tree().share.config.is_scale_out:
+        return self.supported_state(state & ~LeaseState.WRITE_CACHING)
+    return original(request, state, is_directory=is_directory)
+
+
+@defect(
+    "lease-as-elsewhere-on-scale-out-share",
+    replaces=LeasePolicy.requested_state,
+    breaks=["SMB2-3.3.5.9.8-10"],
+    origin="Samba: a cluster's own locking lets every node grant any lease",
+)
+def _lease_as_elsewhere_on_scale_out_share(
+    original: Callable[..., LeaseState],
+    self: LeasePolicy,
+    request: Request,
+    state: LeaseState,
+    *,
+    is_directory: bool,
+) -> LeaseState:
+    """A scale-out share grants leases as any other does."""
+    if request.require_tree().share.config.is_scale_out:
+        return self.supported_state(state)
+    return original(request, state, is_directory=is_directory)
+
+
+defect(
+    "lease-fallback-missing",
+    replaces=LeasePolicy.level_without_leases,
+    breaks=["SMB2-3.3.5.9.8-15"],
+    origin="Samba: with kernel oplocks a lease is asked for in vain",
+).always(OplockLevel.NONE, "Where the store has no leases, who asks for one gets nothing.")
+
+
 # What breaks a lease.
 
 

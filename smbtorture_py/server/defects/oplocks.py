@@ -62,6 +62,38 @@ def _oplock_batch_as_exclusive(
     return OplockLevel.EXCLUSIVE if level is OplockLevel.BATCH else level
 
 
+@defect(
+    "oplock-above-ii-on-level-2-share",
+    replaces=OplockPolicy.requested_level,
+    breaks=["SMB2-3.3.5.9-31"],
+    origin="Windows Vista and Server 2008: the flag is announced and ignored (note 312)",
+)
+def _oplock_above_ii_on_level_2_share(
+    original: Callable[[Request, OplockLevel], OplockLevel],
+    self: OplockPolicy,
+    request: Request,
+    level: OplockLevel,
+) -> OplockLevel:
+    """A share that forces level II grants what was asked for."""
+    return level if request.require_tree().share.config.force_level2_oplock else original(request, level)
+
+
+@defect(
+    "oplock-batch-on-scale-out-share",
+    replaces=OplockPolicy.requested_level,
+    breaks=["SMB2-3.3.5.9-32"],
+    origin="Samba: a cluster's own locking lets every node grant any oplock",
+)
+def _oplock_batch_on_scale_out_share(
+    original: Callable[[Request, OplockLevel], OplockLevel],
+    self: OplockPolicy,
+    request: Request,
+    level: OplockLevel,
+) -> OplockLevel:
+    """A scale-out share grants batch oplocks."""
+    return level if request.require_tree().share.config.is_scale_out else original(request, level)
+
+
 defect(
     "oplock-exclusive-beside-others",
     replaces=OplockPolicy.stands_against_exclusive,

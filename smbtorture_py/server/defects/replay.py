@@ -19,8 +19,10 @@ from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.handlers.create_attempt import Attempt
+    from smbtorture_py.server.lease import Lease
     from smbtorture_py.server.open import Open
     from smbtorture_py.server.request import Request
+    from smbtorture_py.wire.lease import LeaseState
 
 MILLISECONDS: Final = 1000
 LEASE_V1: Final = 1
@@ -355,6 +357,21 @@ defect(
     breaks=["SMB2-3.3.5.9-13"],
     origin="plausible: an acknowledgment is not taken for a use",
 )(_outlives(Command.OPLOCK_BREAK))
+
+
+@defect(
+    "replay-outlives-refused-acknowledgments",
+    replaces=LeasePolicy.acknowledgment_ends_replay,
+    breaks=["SMB2-3.3.5.22.2-10"],
+    origin="plausible: what is refused changes nothing",
+)
+def _outlives_refused_acknowledgments(
+    original: Callable[[Lease, LeaseState], bool], self: LeasePolicy, lease: Lease, state: LeaseState
+) -> bool:
+    """An open can still be replayed after the acknowledgment of a break of its lease was refused."""
+    is_taken = lease.breaking and self.state_status(lease, state) == Status.SUCCESS
+    return is_taken and original(lease, state)
+
 
 defect(
     "replay-outlives-lease-acknowledgments",

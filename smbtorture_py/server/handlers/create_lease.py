@@ -69,6 +69,12 @@ def acquire(server: Server, attempt: Attempt, open_: Open) -> None:
     context, policy, tables = served(server, attempt), server.policies.lease, server.lease_tables
     if context is None or (open_.is_directory and not policy.directory_is_leased(attempt.request, context)):
         return
+    if not attempt.request.require_tree().share.has_leases:
+        # "the server SHOULD fall back to requesting a batch oplock instead of a lease"
+        fallback = server.policies.oplock.requested_level(attempt.request, policy.level_without_leases())
+        if fallback is not OplockLevel.NONE:
+            server.oplock_scheduler.acquire(open_, fallback)
+        return
     lease = tables.find(open_.client_guid, bytes(context.lease_key))
     if lease is None:
         lease = _new_lease(server, attempt, context)

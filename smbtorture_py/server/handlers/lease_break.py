@@ -18,7 +18,7 @@ def handle(server: Server, request: Request, body: LeaseBreakAcknowledgment) -> 
     lease = policy.lease_of_acknowledgment(request, bytes(body.lease_key))
     if lease is None:
         return Reply(policy.unknown_lease_status())
-    if policy.acknowledgment_ends_replay():
+    if policy.acknowledgment_ends_replay(lease, body.lease_state):
         for open_ in lease.lease_opens:
             open_.is_replay_eligible = False
     if not lease.breaking:

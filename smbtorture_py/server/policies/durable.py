@@ -69,11 +69,16 @@ class DurablePolicy:
         That is a batch oplock or a lease with HANDLE caching, once granted. Nothing else would be preserved
         (3.3.7.1) or could be reconnected (3.3.5.9.7, .12).
         """
-        if open_.is_directory:
+        if open_.is_directory or not self.share_keeps_opens(open_):
             return False
         if open_.lease is not None:
             return LeaseState.HANDLE_CACHING in open_.lease.lease_state
         return open_.oplock_level is OplockLevel.BATCH
+
+    def share_keeps_opens(self, open_: Open) -> bool:
+        """Whether the store of an open's share offers durability to anybody (3.3.5.9.6, 3.3.5.9.10)."""
+        tree_connect = open_.tree_connect
+        return tree_connect is None or tree_connect.share.has_durability
 
     def too_many(self, server: Server, preserved: Collection[Open]) -> Open | None:
         """The open that is closed because more are preserved, oldest first, than there are resources for:

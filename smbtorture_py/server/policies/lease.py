@@ -103,6 +103,11 @@ class LeasePolicy:
         """A state the store can grant: combinations without R are not supported (MAY, 3.3.1.4)."""
         return state if state in SUPPORTED_STATES else LeaseState.NONE
 
+    def level_without_leases(self) -> OplockLevel:
+        """What is acquired instead of a lease where the store has none: a batch oplock (SHOULD, 3.3.5.9.8,
+        3.3.5.9.11)."""
+        return OplockLevel.BATCH
+
     # Granting.
 
     def promotes(self, lease: Lease, requested: LeaseState) -> bool:
@@ -283,6 +288,8 @@ class LeasePolicy:
         is_subset = state & lease.break_to_lease_state == state
         return Status.SUCCESS if is_subset else Status.REQUEST_NOT_ACCEPTED
 
-    def acknowledgment_ends_replay(self) -> bool:
-        """Whether an acknowledgment makes the lease's opens ineligible for replay (3.3.5.22.2)."""
+    def acknowledgment_ends_replay(self, lease: Lease, state: LeaseState) -> bool:
+        """Whether an acknowledgment makes the lease's opens ineligible for replay: any does, even one that
+        then fails (3.3.5.22.2)."""
+        del lease, state
         return True

@@ -34,8 +34,9 @@ class SambaLeasePolicy(WindowsLeasePolicy):
         del lease
         return BREAK_TIMEOUT
 
-    def acknowledgment_ends_replay(self) -> bool:
+    def acknowledgment_ends_replay(self, lease: Lease, state: LeaseState) -> bool:
         """An acknowledgment names no open, and only that ends it."""
+        del lease, state
         return False
 
     def old_dialect_status(self) -> Status:
