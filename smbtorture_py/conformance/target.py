@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from pydantic import InstanceOf
 
 from smbtorture_py.conformance.administration import Administration, DeclaredInterface
 from smbtorture_py.conformance.control import Control
-from smbtorture_py.conformance.needs import Capability, Need
+from smbtorture_py.conformance.needs import (
+    CONTINUOUSLY_AVAILABLE_SHARE,
+    ENCRYPTED_SHARE,
+    FORBIDDEN_SHARE,
+    LEVEL_2_SHARE,
+    NOT_DURABLE_SHARE,
+    NOT_LEASED_SHARE,
+    READ_ONLY_SHARE,
+    SCALE_OUT_SHARE,
+    Capability,
+    Need,
+)
 from smbtorture_py.net.core import Address
 
 
@@ -26,6 +38,19 @@ class ShareRole(StrEnum):
     SCALE_OUT = "scale-out"
     NOT_DURABLE = "not-durable"
     NOT_LEASED = "not-leased"
+
+
+SHARE_NEEDS: Final[Mapping[ShareRole, Need]] = {
+    ShareRole.ENCRYPTED: ENCRYPTED_SHARE,
+    ShareRole.READ_ONLY: READ_ONLY_SHARE,
+    ShareRole.FORBIDDEN: FORBIDDEN_SHARE,
+    ShareRole.CONTINUOUSLY_AVAILABLE: CONTINUOUSLY_AVAILABLE_SHARE,
+    ShareRole.LEVEL_2: LEVEL_2_SHARE,
+    ShareRole.SCALE_OUT: SCALE_OUT_SHARE,
+    ShareRole.NOT_DURABLE: NOT_DURABLE_SHARE,
+    ShareRole.NOT_LEASED: NOT_LEASED_SHARE,
+}
+"""What a case needs that uses such a share."""
 
 
 @dataclass(slots=True, frozen=True)

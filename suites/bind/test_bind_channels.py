@@ -382,7 +382,7 @@ def test_an_unbound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     """
     if not signed:
         lab.need(SIGNING_OPTIONAL)
-    session, connection = lab.logon(), lab.connect()
+    session, connection = lab.logon(), lab.used_connection()
     file = session.tree().open()
     check(file.write(CONTENT, on=connection, sign=signed), specification=Status.USER_SESSION_DELETED)
     check(connection.bind(session), specification=Status.SUCCESS)
@@ -400,7 +400,7 @@ def test_a_half_bound_connection_has_no_session(lab: Lab, signed: bool) -> None:
     """Between the legs of a bind the connection is no channel yet; the bind itself goes on and succeeds."""
     if not signed:
         lab.need(SIGNING_OPTIONAL)
-    session, connection = lab.logon(), lab.connect()
+    session, connection = lab.logon(), lab.used_connection()
     file = session.tree().open()
     half = connection.begin_bind(session)
     answer = file.write(CONTENT, on=connection, sign=signed)

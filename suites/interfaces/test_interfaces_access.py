@@ -115,7 +115,7 @@ def test_a_connection_that_is_no_channel_is_refused(lab: Lab) -> None:
     """A query in a session, over a connection that is not bound to it, is refused."""
     session = lab.logon()
     tree = session.ipc()
-    other = lab.connect()
+    other = lab.used_connection()
     answer = session.query_interfaces(tree=tree, on=other, sign=False)
     check(answer, specification=Status.USER_SESSION_DELETED, samba=Status.SUCCESS)
     check.alive(session)

@@ -356,7 +356,7 @@ def _ask_to_bind(message: Message) -> None:
 )
 def test_a_request_of_an_unfinished_session(lab: Lab) -> None:
     """Nobody can connect to a share before the authentication is complete, which it can still be."""
-    connection = lab.connect()
+    connection = lab.used_connection()
     lab.require_clear_sessions(connection)
     begun = connection.begin_session_setup()
     path = f"\\\\{lab.target.server_name}\\{lab.share()}"

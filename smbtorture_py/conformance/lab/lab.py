@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar, Unpack
+from typing import Final, NoReturn, TypeVar, Unpack
 
 from smbtorture_py.auth.credentials import ANONYMOUS, Credentials
 from smbtorture_py.client.config import ClientConfig
@@ -26,7 +26,7 @@ from smbtorture_py.conformance.lab.tree import LabTree
 from smbtorture_py.conformance.needs import CLEAR_SESSIONS, Capability, Need
 from smbtorture_py.conformance.running import Running
 from smbtorture_py.conformance.stops import Blocked, Lacking, NotApplicable
-from smbtorture_py.conformance.target import Account, ShareRole, Target
+from smbtorture_py.conformance.target import SHARE_NEEDS, Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Transport
 from smbtorture_py.net.world import World
 from smbtorture_py.results.observation import Observation
@@ -120,11 +120,13 @@ class Lab:
         return self.target.second_user
 
     def share(self, role: ShareRole = ShareRole.PLAIN) -> str:
-        """Return the name of the share that plays a role; blocks the case where there is none."""
+        """Return the name of the share that plays a role; blocks the case where there is none, as a need."""
         name = self.target.shares.get(role)
-        if name is None:
-            raise Blocked(f"the target has no {role} share")
-        return name
+        if name is not None:
+            return name
+        if role in SHARE_NEEDS:
+            self._lack([SHARE_NEEDS[role]])
+        raise Blocked(f"the target has no {role} share")
 
     @property
     def administration(self) -> Administration:
@@ -167,8 +169,11 @@ class Lab:
         """
         lacking = self.target.lacks(needs)
         if lacking:
-            self.lacking.extend(lacking)
-            raise Lacking(lacking)
+            self._lack(lacking)
+
+    def _lack(self, lacking: list[Need]) -> NoReturn:
+        self.lacking.extend(lacking)
+        raise Lacking(lacking)
 
     def require_clear_sessions(self, connection: LabConnection | None = None) -> None:
         """Go on only where the server does not encrypt every session; with a connection, or where that can
@@ -313,6 +318,17 @@ class Lab:
             connection.authenticated(running, session)
             for (connection, session), running in zip(pairs, every, strict=True)
         ]
+
+    def used_connection(self, **offering: Unpack[Offering]) -> LabConnection:
+        """Negotiate a connection that may ask for a session it does not have.
+
+        A server without anonymous access ends a connection that asks before anybody has logged on over it
+        ([MS-SMB2] 3.3.5.2.9): there somebody else has.
+        """
+        connection = self.connect(**offering)
+        if Capability.ANONYMOUS not in self.target.capabilities:
+            self.logon(connection=connection)
+        return connection
 
     def open_connection(
         self,
