@@ -566,7 +566,7 @@ def _session_of_elsewhere(
 defect(
     "ioctl-file-id-closed",
     replaces=IoctlPolicy.file_id_given_status,
-    breaks=["SMB2-3.3.5.15-01"],
+    breaks=["SMB2-3.3.5.15-01", "SMB2-3.3.5.15.12-11"],
     origin="Samba bug 14788: a FileId that is not all ones was looked up and not found",
 ).always(Status.FILE_CLOSED, "A FileId with a code that wants none is answered as an unknown file.")
 

@@ -502,6 +502,6 @@ defect(
 defect(
     "message-id-not-granted-survives",
     replaces=MessagePolicy.bad_message_id_ends_connection,
-    breaks=["SMB2-3.3.5.2.3-02"],
+    breaks=["SMB2-3.3.5.2.3-02", "SMB2-3.3.5.2.3-01"],
     origin="plausible: a request out of the window is refused, and the connection kept",
-).always(False, "A MessageId that was not granted does not end the connection.")
+).always(False, "A MessageId that was not granted, or is used again, does not end the connection.")

@@ -25,7 +25,7 @@ _FAR_BEYOND: Final = 1 << 20
 defect(
     "unknown-protocol-ignored",
     replaces=MessagePolicy.unknown_protocol_ends_connection,
-    breaks=["SMB2-3.3.5.2-01"],
+    breaks=["SMB2-3.3.5.2-01", "SMB2-3.3.5.2.1.1-11"],
     origin="plausible: what is not understood is skipped",
 ).always(False, "A message with an unknown ProtocolId is skipped.")
 

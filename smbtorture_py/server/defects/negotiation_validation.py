@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from smbtorture_py.server.defects.registry import defect
-from smbtorture_py.server.policies.ioctl import IoctlPolicy, ValidateNegotiatePolicy
+from smbtorture_py.server.policies.ioctl import ValidateNegotiatePolicy
 from smbtorture_py.wire.negotiate import Capabilities, SecurityMode
-from smbtorture_py.wire.status import Status
 
 if TYPE_CHECKING:
     from smbtorture_py.server.connection import Connection
@@ -177,11 +176,3 @@ defect(
     breaks=["SMB2-3.3.5.15.12-12"],
     origin="plausible: DialectCount is cut to what is there",
 ).always(False, "Input that ends before its dialects do is read as far as it goes.")
-
-
-defect(
-    "validate-file-id-closed",
-    replaces=IoctlPolicy.file_id_given_status,
-    breaks=["SMB2-3.3.5.15.12-11"],
-    origin="Samba bug 14788, there with the list of interfaces: a FileId was looked up and not found",
-).always(Status.FILE_CLOSED, "VALIDATE_NEGOTIATE_INFO with a FileId is answered as if for an unknown file.")

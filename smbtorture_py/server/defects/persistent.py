@@ -179,20 +179,6 @@ def _break_forgotten(
 # Replays.
 
 defect(
-    "persistent-replay-when-used",
-    replaces=ReplayPolicy.connected_persistent_status,
-    breaks=["SMB2-3.3.5.9-17"],
-    origin="Samba 4.16: a177f45d1ee, the replay of a used persistent handle succeeds",
-).always(Status.SUCCESS, "The CREATE of a persistent open can be replayed after it was used.")
-
-defect(
-    "persistent-replay-parameters-ignored",
-    replaces=ReplayPolicy.parameters_status,
-    breaks=["SMB2-3.3.5.9-19"],
-    origin="Samba: the fields of the replay are not compared",
-).always(Status.SUCCESS, "The replay of a persistent open may ask for something else.")
-
-defect(
     "persistent-replay-refused",
     replaces=ReplayPolicy.parameters_status,
     breaks=["SMB2-3.3.5.9-20"],

@@ -23,7 +23,6 @@ from smbtorture_py.server.parts.message_encryptor import MessageEncryptor
 from smbtorture_py.server.parts.signer import Signer
 from smbtorture_py.server.policies.compound import CompoundPolicy
 from smbtorture_py.server.policies.encryption import EncryptionPolicy
-from smbtorture_py.server.policies.message import MessagePolicy
 from smbtorture_py.server.policies.signing import SigningPolicy
 from smbtorture_py.wire.header import Command, Header, HeaderFlags
 from smbtorture_py.wire.negotiate_contexts import Cipher, SigningAlgorithm
@@ -179,22 +178,6 @@ defect(
 ).always(False, "Members of a chain may start anywhere.")
 
 
-defect(
-    "sealed-unknown-dropped",
-    replaces=MessagePolicy.unknown_protocol_ends_connection,
-    breaks=["SMB2-3.3.5.2.1.1-11"],
-    origin="plausible: what has another ProtocolId is nobody's business",
-).always(False, "A decrypted message with another ProtocolId is dropped without a word.")
-
-
-defect(
-    "sealed-replay-served",
-    replaces=MessagePolicy.bad_message_id_ends_connection,
-    breaks=["SMB2-3.3.5.2.3-01"],
-    origin="plausible: what could be decrypted is trusted",
-).always(False, "A MessageId may be used again.")
-
-
 # Keys, tags and nonces
 
 
@@ -281,23 +264,6 @@ def _encryption_keys_by_channel(
     """On every channel but the first messages are opened with another key."""
     key = original(connection, session)
     return key if connection is session.connection else bytes(byte ^ 1 for byte in key)
-
-
-@defect(
-    "encryption-keys-on-first-channel",
-    replaces=EncryptionPolicy.opening_session,
-    breaks=["SMB2-3.3.5.2.1.1-17"],
-    origin="plausible: the keys belong to the connection that the session was set up on",
-)
-def _encryption_keys_on_first_channel(
-    original: Callable[[Connection, int], Session | None],
-    self: EncryptionPolicy,
-    connection: Connection,
-    session_id: int,
-) -> Session | None:
-    """Encrypted messages are taken on the first channel of a session only."""
-    session = original(connection, session_id)
-    return session if session is not None and session.connection is connection else None
 
 
 @defect(
@@ -557,7 +523,7 @@ def _plain_logoff_response(
 @defect(
     "plain-session-setup-response",
     replaces=EncryptionPolicy.response_is_sealed,
-    breaks=["SMB2-3.3.4.1.4-01"],
+    breaks=["SMB2-3.3.4.1.4-01", "SMB2-3.3.5.5.2-08"],
     origin="plausible: SESSION_SETUP is excepted from all three conditions of 3.3.4.1.4, not from the second",
 )
 def _plain_session_setup_response(
@@ -611,14 +577,6 @@ def _bind_of_encrypted_session(
 
 
 # Where plain requests are refused
-
-
-defect(
-    "plain-in-encrypted-session",
-    replaces=EncryptionPolicy.unencrypted_session_status,
-    breaks=["SMB2-3.3.5.2.9-09"],
-    origin="ksmbd 3.5.4: processed",
-).always(Status.SUCCESS, "Plain requests are served in sessions that the server encrypts.")
 
 
 @defect(

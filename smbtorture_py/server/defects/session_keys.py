@@ -222,28 +222,6 @@ def _session_hash_lacks_response(
 
 
 @defect(
-    "session-cipher-keys-swapped",
-    replaces=KeyDeriver.session_keys,
-    breaks=["SMB2-3.3.5.5.3-24"],
-    origin="plausible: ServerOut and ServerIn are named from the server's side, and easily mixed up",
-)
-def _session_cipher_keys_swapped(
-    original: Callable[[Dialect, bytes, bytes, bytes, int], SessionKeys],
-    self: KeyDeriver,
-    dialect: Dialect,
-    session_key: bytes,
-    full_session_key: bytes,
-    preauth_hash: bytes,
-    cipher_id: int,
-) -> SessionKeys:
-    """The cipher keys of the two directions are swapped."""
-    keys = original(dialect, session_key, full_session_key, preauth_hash, cipher_id)
-    return replace(
-        keys, encryption_key_s2c=keys.encryption_key_c2s, encryption_key_c2s=keys.encryption_key_s2c
-    )
-
-
-@defect(
     "session-one-cipher-key",
     replaces=KeyDeriver.session_keys,
     breaks=["SMB2-3.3.5.5.3-24"],

@@ -13,7 +13,6 @@ from smbtorture_py.server.defects.registry import defect
 from smbtorture_py.server.parts.authenticator import Authenticator
 from smbtorture_py.server.parts.key_deriver import KeyDeriver
 from smbtorture_py.server.policies.credit import CreditPolicy
-from smbtorture_py.server.policies.encryption import EncryptionPolicy
 from smbtorture_py.server.policies.session import SessionPolicy
 from smbtorture_py.wire.header import Command
 from smbtorture_py.wire.session_setup import SessionFlags, SessionSetupResponse
@@ -87,19 +86,6 @@ def _session_setup_grants_nothing(
 ) -> int:
     """Responses to SESSION_SETUP grant no credit."""
     return 0 if request.command == Command.SESSION_SETUP else original(request)
-
-
-@defect(
-    "session-setup-answered-in-the-clear",
-    replaces=EncryptionPolicy.response_is_sealed,
-    breaks=["SMB2-3.3.5.5.2-08"],
-    origin="plausible: SESSION_SETUP is excepted from encryption, the encrypted one as well",
-)
-def _session_setup_answered_in_the_clear(
-    original: Callable[[Request], bool], self: EncryptionPolicy, request: Request
-) -> bool:
-    """The response to an encrypted SESSION_SETUP is not encrypted."""
-    return request.command != Command.SESSION_SETUP and original(request)
 
 
 @defect(
