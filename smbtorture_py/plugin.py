@@ -551,7 +551,8 @@ class _Controller(_Run):
         self._collects_again = True
         collected = session.testscollected
         session.perform_collect()
-        session.testscollected = collected
+        # What was set apart counts as well: progress is told as a share of this number.
+        session.testscollected = max(collected, len(self._keys))
 
     def _rerun_suspects(self, session: pytest.Session) -> None:
         if self._plan_path is not None:
