@@ -470,7 +470,7 @@ class _Controller(_Run):
         """Write a result as it comes in."""
         for name, value in report.user_properties:
             if name == RESULT:
-                result = from_json(str(value), "result")
+                result = from_json(str(value), RESULT, is_ours=True)
                 assert isinstance(result, ResultRecord) and self._ledger is not None
                 self._begin_from_worker()
                 self._ledger.add(result)

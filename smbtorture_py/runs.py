@@ -460,7 +460,7 @@ def read_plan(path: Path) -> list[tuple[str, CaseRecord]]:
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         node, text = json.loads(line)
-        record = from_json(text, "plan")
+        record = from_json(text, "plan", is_ours=True)
         assert isinstance(record, CaseRecord)
         found.append((str(node), record))
     return found

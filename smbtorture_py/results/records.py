@@ -183,17 +183,19 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema_text()))
 
 
-def from_json(line: str, where: str = "record") -> Record:
-    """Read one line; `where` (file and line) leads the message of the RecordError that bad input raises."""
+def from_json(line: str, where: str = "record", *, is_ours: bool = False) -> Record:
+    """Read one line; `where` (file and line) leads the message of the RecordError that bad input raises.
+
+    A line that is ours was written by `to_json` in this very run: the schema is not asked again.
+    """
     try:
         value = json.loads(line)
     except ValueError as problem:
         raise RecordError(f"{where}: not JSON: {problem}") from None
     if not isinstance(value, dict):
         raise RecordError(f"{where}: not a JSON object")
-    error = next(
-        iter(sorted(_validator().iter_errors(value), key=lambda one: list(map(str, one.absolute_path)))), None
-    )
+    errors = () if is_ours else _validator().iter_errors(value)
+    error = next(iter(sorted(errors, key=lambda one: list(map(str, one.absolute_path)))), None)
     if error is not None:
         deepest = error
         while deepest.context:
