@@ -86,6 +86,11 @@ class RunOptions:
         return self.records.parent
 
 
+def _kernel() -> str:
+    """Return name and version of the client's system, without what its builder added to the version."""
+    return f"{platform.system()} {platform.release().partition('-')[0]}"
+
+
 def timestamp() -> str:
     """Return now as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -304,7 +309,7 @@ class Ledger:
             shown=tuple(sorted(shown)),
             facts=_facts(target, self.started.probe),
             selection=self.options.selection,
-            platform=f"Python {platform.python_version()} on {platform.system()} {platform.release()}",
+            platform=f"Python {platform.python_version()} on {_kernel()}",
         )
         self._writer = RecordWriter(self.options.records)
         self._writer.write(self._run)
