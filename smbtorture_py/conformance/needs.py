@@ -45,6 +45,7 @@ class Capability(StrEnum):
     READ_ONLY_SHARE = "read-only-share"
     FORBIDDEN_SHARE = "forbidden-share"
     CONTINUOUSLY_AVAILABLE_SHARE = "continuously-available-share"
+    WRITE_ONLY_SHARE = "write-only-share"
     LEVEL_2_SHARE = "level-2-share"
     SCALE_OUT_SHARE = "scale-out-share"
     NOT_DURABLE_SHARE = "not-durable-share"
@@ -70,6 +71,7 @@ SETUP = frozenset(
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.WRITE_ONLY_SHARE,
         Capability.LEVEL_2_SHARE,
         Capability.SCALE_OUT_SHARE,
         Capability.NOT_DURABLE_SHARE,
@@ -152,6 +154,7 @@ FORBIDDEN_SHARE = _need("a share without permission", Capability.FORBIDDEN_SHARE
 CONTINUOUSLY_AVAILABLE_SHARE = _need(
     "a continuously available share", Capability.CONTINUOUSLY_AVAILABLE_SHARE
 )
+WRITE_ONLY_SHARE = _need("a share that nobody may read", Capability.WRITE_ONLY_SHARE)
 LEVEL_2_SHARE = _need("a share that grants no more than level II", Capability.LEVEL_2_SHARE)
 SCALE_OUT_SHARE = _need("a scale-out share", Capability.SCALE_OUT_SHARE)
 NOT_DURABLE_SHARE = _need("a share without durable handles", Capability.NOT_DURABLE_SHARE)

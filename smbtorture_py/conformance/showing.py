@@ -17,7 +17,7 @@ from smbtorture_py.conformance.stops import CaseStop
 from smbtorture_py.conformance.target import ShareRole
 from smbtorture_py.net.core import Unreachable
 from smbtorture_py.net.faults import FaultKind, FaultUnavailable
-from smbtorture_py.wire.create import CreateResponse, OplockLevel
+from smbtorture_py.wire.create import AccessMask, CreateResponse, OplockLevel
 from smbtorture_py.wire.create_contexts import DurableHandleRequest, DurableHandleResponse
 from smbtorture_py.wire.fscc.file_system_information import FileFsAttributeInformation
 from smbtorture_py.wire.fscc.information_class import FileSystemAttributes, FsInformationClass, InfoType
@@ -182,6 +182,8 @@ def _plays(lab: Lab, session: LabSession, role: ShareRole, share: str) -> bool:
         return bool(body.share_flags & _BY_SHARE_FLAG[role])
     if role in _BY_SHARE_CAPABILITY:
         return bool(body.capabilities & _BY_SHARE_CAPABILITY[role])
+    if role is ShareRole.WRITE_ONLY:
+        return not body.maximal_access & AccessMask.FILE_READ_DATA
     if role is ShareRole.NOT_DURABLE:
         return not _makes_durable(session, share)
     if role is ShareRole.NOT_LEASED:
@@ -273,6 +275,7 @@ LOOKS: Final = (
                 Capability.READ_ONLY_SHARE,
                 Capability.FORBIDDEN_SHARE,
                 Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+                Capability.WRITE_ONLY_SHARE,
                 Capability.LEVEL_2_SHARE,
                 Capability.SCALE_OUT_SHARE,
                 Capability.NOT_DURABLE_SHARE,

@@ -20,6 +20,7 @@ from smbtorture_py.conformance.needs import (
     NOT_LEASED_SHARE,
     READ_ONLY_SHARE,
     SCALE_OUT_SHARE,
+    WRITE_ONLY_SHARE,
     Capability,
     Need,
 )
@@ -34,6 +35,7 @@ class ShareRole(StrEnum):
     READ_ONLY = "read-only"
     FORBIDDEN = "forbidden"
     CONTINUOUSLY_AVAILABLE = "continuously-available"
+    WRITE_ONLY = "write-only"
     LEVEL_2 = "level-2"
     SCALE_OUT = "scale-out"
     NOT_DURABLE = "not-durable"
@@ -45,6 +47,7 @@ SHARE_NEEDS: Final[Mapping[ShareRole, Need]] = {
     ShareRole.READ_ONLY: READ_ONLY_SHARE,
     ShareRole.FORBIDDEN: FORBIDDEN_SHARE,
     ShareRole.CONTINUOUSLY_AVAILABLE: CONTINUOUSLY_AVAILABLE_SHARE,
+    ShareRole.WRITE_ONLY: WRITE_ONLY_SHARE,
     ShareRole.LEVEL_2: LEVEL_2_SHARE,
     ShareRole.SCALE_OUT: SCALE_OUT_SHARE,
     ShareRole.NOT_DURABLE: NOT_DURABLE_SHARE,

@@ -61,6 +61,8 @@ class ShareConfig:
     share_type: ShareType = ShareType.DISK
     encrypt_data: bool = False
     read_only: bool = False
+    write_only: bool = False
+    """Files can be made and written, and not read."""
     no_access: bool = False
     """Nobody may connect: TREE_CONNECT is refused."""
     denied_users: frozenset[str] = frozenset()

@@ -26,6 +26,7 @@ _FROM_ELSEWHERE = frozenset(
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.WRITE_ONLY_SHARE,
         Capability.LEVEL_2_SHARE,
         Capability.SCALE_OUT_SHARE,
         Capability.NOT_DURABLE_SHARE,

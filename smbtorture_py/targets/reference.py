@@ -33,6 +33,7 @@ SHARES: Final = {
     ShareRole.READ_ONLY: "readonly",
     ShareRole.FORBIDDEN: "forbidden",
     ShareRole.CONTINUOUSLY_AVAILABLE: "available",
+    ShareRole.WRITE_ONLY: "writeonly",
     ShareRole.LEVEL_2: "level2",
     ShareRole.SCALE_OUT: "scaleout",
     ShareRole.NOT_DURABLE: "notdurable",
@@ -82,6 +83,7 @@ CAPABILITIES: Final = frozenset(
         Capability.READ_ONLY_SHARE,
         Capability.FORBIDDEN_SHARE,
         Capability.CONTINUOUSLY_AVAILABLE_SHARE,
+        Capability.WRITE_ONLY_SHARE,
         Capability.LEVEL_2_SHARE,
         Capability.SCALE_OUT_SHARE,
         Capability.NOT_DURABLE_SHARE,
@@ -193,6 +195,7 @@ class ReferenceSetup:
                     storage=MemoryStorage(born),
                     is_continuously_available=True,
                 ),
+                ShareConfig(name=SHARES[ShareRole.WRITE_ONLY], storage=MemoryStorage(born), write_only=True),
                 ShareConfig(
                     name=SHARES[ShareRole.LEVEL_2], storage=MemoryStorage(born), force_level2_oplock=True
                 ),

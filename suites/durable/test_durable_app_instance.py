@@ -24,9 +24,10 @@ from smbtorture_py.conformance.needs import (
     SMB3,
     SMB3_0_2,
     SMB311,
+    WRITE_ONLY_SHARE,
 )
 from smbtorture_py.conformance.target import ShareRole
-from smbtorture_py.wire.create import CreateOptions, OplockLevel, ShareAccess
+from smbtorture_py.wire.create import AccessMask, CreateOptions, OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.negotiate import Dialect
 from smbtorture_py.wire.status import Status
@@ -34,6 +35,9 @@ from suites.durable.handles import Client, Kind
 from suites.tree.dialects import SMB_3
 
 DATA: Final = b"still mine"
+MOVES: Final = "SMB2-3.3.5.9.13-01"
+WRITING: Final = AccessMask.FILE_WRITE_DATA | AccessMask.SYNCHRONIZE
+"""What opens a file for writing alone."""
 AT_ONCE: Final = 2.0
 """Seconds in which an answer comes that waits for nobody."""
 
@@ -479,4 +483,57 @@ def test_a_refused_open_starts_no_application(lab: Lab) -> None:
     check(answer, specification=Status.ACCESS_DENIED)
     answer = opening(second.tree(ShareRole.ENCRYPTED), name, app_instance(instance))
     check(answer, specification=Status.SUCCESS)
+    check.alive(second)
+
+
+def writing(tree: LabTree, name: str | None, *contexts: CreateContext) -> CreateAnswer:
+    """A CREATE that writes and does not read, and shares nothing."""
+    return tree.create(name, contexts=contexts, desired_access=WRITING, share_access=ShareAccess.NONE)
+
+
+def check_moved(answer: CreateAnswer) -> None:
+    """It is open on the other client."""
+    check(answer, requirement=MOVES, specification=Status.SUCCESS, ignored=Status.SHARING_VIOLATION)
+
+
+@case(
+    "durable.app-instance-unreadable",
+    requirements=["SMB2-3.3.5.9.13-09", MOVES],
+    needs=[SMB3, WRITE_ONLY_SHARE],
+)
+def test_an_application_that_may_not_read_its_file(lab: Lab) -> None:
+    """An application instance stays where it is if its user may not read the file; where they may, it
+    moves.
+    """
+    first, second = lab.logon(), lab.another_client()
+    for role in (ShareRole.PLAIN, ShareRole.WRITE_ONLY):
+        instance = lab.guid()
+        file = writing(first.tree(role), None, app_instance(instance), durable_v2(lab.guid())).open
+        answer = writing(second.tree(role), file.name, app_instance(instance), durable_v2(lab.guid()))
+        if role is ShareRole.PLAIN:
+            check_moved(answer)
+        else:
+            check(answer, specification=Status.SHARING_VIOLATION, closed=Status.SUCCESS)
+            check_open(file)
+    check.alive(first)
+
+
+@case(
+    "durable.app-instance-unreadable-without-guid",
+    requirements=["SMB2-3.3.5.9.13-10", MOVES],
+    needs=[SMB311, WRITE_ONLY_SHARE],
+)
+def test_an_application_without_guid_that_may_not_read_its_file(lab: Lab) -> None:
+    """An open without CreateGuid should be closed when its application instance moves, whether the user may
+    read the file or not.
+    """
+    first, second = lab.logon(), lab.another_client()
+    for role in (ShareRole.PLAIN, ShareRole.WRITE_ONLY):
+        instance = lab.guid()
+        file = writing(first.tree(role), None, app_instance(instance)).open
+        answer = writing(second.tree(role), file.name, app_instance(instance))
+        if role is ShareRole.PLAIN:
+            check_moved(answer)
+        else:
+            check(answer, specification=Status.SUCCESS, windows_2012=Status.SHARING_VIOLATION)
     check.alive(second)

@@ -86,6 +86,21 @@ defect(
 ).always(False, "The open that an application instance has elsewhere is not closed.")
 
 
+defect(
+    "app-instance-closes-unreadable",
+    replaces=AppInstancePolicy.closes,
+    breaks=["SMB2-3.3.5.9.13-09"],
+    origin=_LIKELY + "whoever knows the AppInstanceId counts as the application",
+).always(True, "An application instance closes an open also for a user who may not read the file.")
+
+defect(
+    "app-instance-unreadable-kept",
+    replaces=AppInstancePolicy.closes_unreadable,
+    breaks=["SMB2-3.3.5.9.13-10"],
+    origin="Windows Server 2012 and 2012 R2: without CreateGuid it depends on the user as well (note 355)",
+).always(False, "An open without CreateGuid is left to a user who may not read the file.")
+
+
 @defect(
     "app-instance-not-closed-without-guid",
     replaces=AppInstancePolicy.recorded_id,

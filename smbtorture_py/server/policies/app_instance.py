@@ -82,12 +82,17 @@ class AppInstancePolicy:
         return Status.FILE_FORCED_CLOSED
 
     def closes(self, attempt: Attempt, open_: Open) -> bool:
-        """Whether the open found is closed: the user could read the file, or (SHOULD) the open has no
-        CreateGuid and its share is not continuously available (3.3.5.9.13)."""
+        """Whether the open found is closed: the user could read the file, or it is closed without that
+        (3.3.5.9.13)."""
         request = attempt.request
         create = request.connection.server.policies.create
         maximal = create.maximal_access(request.require_tree(), open_.node.info().file_attributes)
         if maximal & GENERIC_READ_ACCESS == GENERIC_READ_ACCESS:
             return True
-        share = request.require_tree().share
+        return self.closes_unreadable(attempt, open_)
+
+    def closes_unreadable(self, attempt: Attempt, open_: Open) -> bool:
+        """Whether the open is closed whatever the user may do: it has no CreateGuid and its share is not
+        continuously available (SHOULD, 3.3.5.9.13)."""
+        share = attempt.request.require_tree().share
         return open_.create_guid is None and not share.is_continuously_available

@@ -166,4 +166,7 @@ class TreePolicy:
     def maximal_access(self, session: Session, share: Share) -> int:
         """MaximalAccess: an access mask (3.3.5.7)."""
         del session
-        return READ_ACCESS if share.config.read_only else FULL_ACCESS
+        access = READ_ACCESS if share.config.read_only else FULL_ACCESS
+        if share.config.write_only:
+            access &= ~int(AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE)
+        return access
