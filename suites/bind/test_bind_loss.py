@@ -231,6 +231,7 @@ def test_what_waits_on_a_lost_channel_is_cancelled(lab: Lab, fault: FaultKind) -
     holder.lock().required()
     waiting.lock(fail_immediately=False, wait=False, on=lost).wait_pending()
     lose(lost, fault)
+    lab.settle()
     check(session.channels[0].echo(session, signed=True), specification=Status.SUCCESS)
     check(holder.unlock(), specification=Status.SUCCESS)
     check(third.lock(), specification=Status.SUCCESS, samba=Status.LOCK_NOT_GRANTED)
