@@ -186,6 +186,7 @@ def test_sizes_survive(lab: Lab, kind: Kind, allocation: int) -> None:
     handle = client.handle(kind, contexts=contexts)
     for cycle in range(CYCLES):
         handle.file.write(b"longer", BIG * cycle).required()
+        handle.file.flush().required()
         before = handle.file.query_file(FileStandardInformation)
         client.lose()
         client = client.back()
