@@ -195,8 +195,9 @@ def test_delete_on_close_waits_for_the_last_channel(lab: Lab, fault: FaultKind) 
     check(file.write(BLOCK, on=last), specification=Status.SUCCESS)
     check(probe(tree, file.name), specification=Status.SUCCESS)
     lose(last, fault)
-    answer = lab.eventually(lambda: probe(tree, file.name), lambda one: one.actual is not Status.SUCCESS)
-    check(answer, requirement="SMB2-3.3.7.1-06", specification=Status.OBJECT_NAME_NOT_FOUND)
+    gone = Status.OBJECT_NAME_NOT_FOUND
+    answer = lab.eventually(lambda: probe(tree, file.name), lambda one: one.actual is gone)
+    check(answer, requirement="SMB2-3.3.7.1-06", specification=gone)
     check.alive(other)
 
 
