@@ -116,7 +116,8 @@ class Expectation(BaseModel):
     configuration: Annotated[list[str], BeforeValidator(_several)] = Field(default_factory=list)
     outcome: Annotated[list[Outcome], BeforeValidator(_several)] = Field(min_length=1)
     behaviour: str | None = None
-    actual: str = ""
+    actual: Annotated[list[str], BeforeValidator(_several)] = Field(default_factory=list)
+    """What is seen, or a part of the reason; several where it is not the same each time."""
     requirement: str = ""
     deviation_class: DeviationClass = Field(alias="class")
     reason: str = Field(min_length=1)
@@ -164,14 +165,16 @@ class Expectation(BaseModel):
         return VersionRange.parse(self.versions).holds(version) and (not wanted or bool(wanted & present))
 
     def fits(self, result: ResultRecord) -> bool:
-        """Tell whether the result is a non-pass of the kind described here, or a pass of an intermittent."""
-        if result.outcome is Outcome.PASS:
+        """Tell whether the result is a non-pass of the kind described here, or an intermittent that came out well:
+        passed, or observed where there is nothing to pass.
+        """
+        if result.outcome is Outcome.PASS or (result.outcome is Outcome.OBSERVED and self.is_intermittent):
             return self.is_intermittent
         return (
             result.outcome in self.outcome
             and (self.behaviour is None or self.behaviour == result.behaviour)
             and (not self.requirement or not result.requirement or self.requirement == result.requirement)
-            and (not self.actual or self.actual == result.actual or self.actual in result.reason)
+            and (not self.actual or any(one == result.actual or one in result.reason for one in self.actual))
         )
 
 

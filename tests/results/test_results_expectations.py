@@ -98,6 +98,22 @@ def test_verdicts(write):
     assert judge(result(Outcome.ERROR), None) is Verdict.ERROR
 
 
+def test_an_intermittent_that_observes_came_out_well(write):
+    found = load(write(TEXT))
+    known, flaky = found.find("bind.user", "x"), found.find("bind.user", "dialect=3.0")
+    assert judge(result(Outcome.OBSERVED, None, "SUCCESS"), flaky) is Verdict.FLAKY
+    assert judge(result(Outcome.OBSERVED, None, "SUCCESS"), known) is Verdict.FIXED
+
+
+def test_what_is_seen_may_be_one_of_several(write):
+    known = load(write(TEXT.replace("actual: ACCESS_DENIED", "actual: [ACCESS_DENIED, NO_ANSWER]"))).find(
+        "bind.user", "x"
+    )
+    assert judge(result(), known) is Verdict.KNOWN
+    assert judge(result(actual="NO_ANSWER"), known) is Verdict.KNOWN
+    assert judge(result(actual="SUCCESS"), known) is Verdict.REGRESSION
+
+
 def test_problems_are_told_with_file_line_and_key(write):
     found = load(write(TEXT))
     problems = found.problems({("other.case", "")}, {"SMB2-1"}, date(2026, 7, 1))
@@ -158,7 +174,7 @@ expectations:
 )
 def test_the_entry_that_says_most_counts(write, configuration, variant, actual):
     found = load_expectations(write(SCOPED), "samba", "4.17", configuration).find("bind.user", variant)
-    assert found.actual == actual
+    assert found.actual == [actual]
 
 
 SEVERAL = """\
