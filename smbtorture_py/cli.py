@@ -235,7 +235,11 @@ def _share(text: str) -> ShareOption:
     "--failed-from", type=click.Path(path_type=Path), metavar="RECORDS", help="Only what failed there."
 )
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts.")
-@click.option("--profile", type=click.Choice(PROFILES), help="smoke: one quick case for each requirement.")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    help="smoke: one quick case for each requirement; quick: all that wait for no more than five seconds.",
+)
 @click.option("--allow-disruptive", is_flag=True, help="Run cases that disturb others on an external server.")
 @click.option("--case-limit", type=float, metavar="SECONDS", help="Real time after which a case is ended.")
 @click.option("-n", "workers", metavar="N", help="Run on N processes.")

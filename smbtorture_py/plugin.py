@@ -106,7 +106,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(name, action="append", default=[], metavar=metavar, help=told)
     group.addoption("--failed-from", type=Path, metavar="RECORDS", help="only what failed in these records")
     group.addoption("--shard", metavar="I/N", help="only the I-th of N parts")
-    group.addoption("--profile", choices=PROFILES, help="smoke: one case for each requirement, none slow")
+    group.addoption(
+        "--profile",
+        choices=PROFILES,
+        help="smoke: one case for each requirement, none slow; quick: all that are not slow",
+    )
     group.addoption(
         "--allow-disruptive", action="store_true", help="run cases that disturb others on an external server"
     )

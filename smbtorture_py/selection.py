@@ -14,7 +14,8 @@ from smbtorture_py.results.outcome import Verdict
 from smbtorture_py.results.records import RecordError, read
 
 SMOKE: Final = "smoke"
-PROFILES: Final = (SMOKE,)
+QUICK: Final = "quick"
+PROFILES: Final = (SMOKE, QUICK)
 
 _SHARD: Final = re.compile(r"([0-9]+)/([0-9]+)")
 _BAD: Final = frozenset({Verdict.REGRESSION, Verdict.NEW, Verdict.ERROR, Verdict.FIXED})
@@ -86,6 +87,8 @@ class Selection:
         ]
         if self.profile == SMOKE:
             kept = smoke(kept)
+        elif self.profile == QUICK:
+            kept = [(case, variant) for case, variant in kept if not case.slow]
         keys = {case.full_id(variant) for case, variant in kept}
         if self.shard is not None:
             keys = set(sorted(keys)[self.shard.index - 1 :: self.shard.count])

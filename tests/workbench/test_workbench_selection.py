@@ -64,6 +64,12 @@ def test_area_level_and_requirement(planned):
         parse_level("perhaps")
 
 
+def test_quick_leaves_out_what_is_slow_and_nothing_else(planned):
+    chosen = Selection(profile="quick").chosen(planned, shipped())
+    assert chosen == {case.full_id(variant) for case, variant in planned if not case.slow}
+    assert len(chosen) < len(planned)
+
+
 def test_smoke_is_small_and_harmless(planned):
     chosen = smoke(planned)
     assert 20 < len(chosen) < len(planned) / 3
