@@ -165,8 +165,8 @@ class Expectation(BaseModel):
         return VersionRange.parse(self.versions).holds(version) and (not wanted or bool(wanted & present))
 
     def fits(self, result: ResultRecord) -> bool:
-        """Tell whether the result is a non-pass of the kind described here, or an intermittent that came out well:
-        passed, or observed where there is nothing to pass.
+        """Tell whether the result is a non-pass of the kind described here, or an intermittent that came out
+        well: passed, or observed where there is nothing to pass.
         """
         if result.outcome is Outcome.PASS or (result.outcome is Outcome.OBSERVED and self.is_intermittent):
             return self.is_intermittent
