@@ -17,6 +17,7 @@ from typing import Final
 from smbtorture_py import __version__
 from smbtorture_py.conformance.case import Case, Variant
 from smbtorture_py.conformance.catalogue import Catalogue
+from smbtorture_py.conformance.control import Action
 from smbtorture_py.conformance.own_catalogue import catalogue_with
 from smbtorture_py.conformance.runner import CaseResult, run_case
 from smbtorture_py.conformance.target import Target
@@ -345,7 +346,9 @@ class Ledger:
             return
         heard, self.started.hooks[:] = list(self.started.hooks), []
         for one in heard:
-            hook = replace(one, case=key)
+            # What a log says is beside the result it was fetched for; a thousand copies of it help nobody.
+            output = "" if one.hook == Action.LOG and one.exit_code == 0 else one.output
+            hook = replace(one, case=key, output=output)
             self.hooks.append(hook)
             self._writer.write(hook)
 

@@ -215,6 +215,8 @@ def test_a_killed_server_comes_back_and_its_killer_is_found(bench):
     assert {result.outcome for result in innocent} == {Outcome.PASS}
     assert any(result.attempt == 2 for result in innocent), "nobody else was suspected"
     assert (folder / "reports/latest/server-1.log").read_text().startswith("ready")
+    said = [one.output for one in found.hooks if one.hook == "log"]
+    assert said and not any(said), "a log is with the evidence, not in the records as well"
 
 
 ONCE = '''
