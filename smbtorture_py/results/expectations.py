@@ -207,11 +207,12 @@ class Expectations:
         return max(found, key=lambda one: one[:2])[2] if found else None
 
     def where(self, entry: Expectation) -> str:
-        """Return `file:line` of an entry."""
+        """Return `suite/expectations/file:line` of an entry: what is the same wherever the suite lies."""
         if self.document is None:
             return ""
         index = next(i for i, one in enumerate(self.all_entries) if one is entry)
-        return f"{self.document.file}:{self.document.line(['expectations', index])}"
+        file = "/".join(Path(self.document.file).parts[-3:])
+        return f"{file}:{self.document.line(['expectations', index])}"
 
     def problems(
         self,
