@@ -27,6 +27,8 @@ class BlockedChannels:
 
     def next_deadline(self) -> float | None:
         """When a connection is reported stuck next."""
+        if not self._due:
+            return None
         self._forget_closed()
         return min(self._due.values(), default=None)
 

@@ -73,6 +73,8 @@ class DurableOpens:
 
     def next_deadline(self) -> float | None:
         """When the first open is closed; None where none is preserved."""
+        if not self._preserved:
+            return None
         return min(
             (due for open_ in self._preserved.values() if (due := self.deadline(open_)) is not None),
             default=None,

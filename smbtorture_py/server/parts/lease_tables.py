@@ -162,6 +162,8 @@ class LeaseTables:
     def next_deadline(self) -> float | None:
         """When the first break counts as acknowledged, or something was deferred; None where there is
         neither."""
+        if not self._deferred and not self._breaking:
+            return None
         deadlines = [due for due, _, _ in self._deferred]
         deadlines += [due for lease in self._breaking if (due := self._deadline(lease)) is not None]
         return min(deadlines, default=None)

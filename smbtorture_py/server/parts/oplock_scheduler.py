@@ -85,6 +85,8 @@ class OplockScheduler:
 
     def next_deadline(self) -> float | None:
         """When the first break counts as acknowledged; None where none is under way."""
+        if not self._breaking:
+            return None
         self._breaking = [open_ for open_ in self._breaking if not open_.is_closed]
         return min(
             (open_.oplock_timeout for open_ in self._breaking if open_.oplock_timeout is not None),

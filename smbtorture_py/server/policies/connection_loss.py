@@ -45,9 +45,9 @@ class ConnectionLossPolicy:
         timeout = connection.server.config.unauthenticated_timeout
         if timeout is None:
             return None
-        sessions = connection.session_table.values()
-        if any(session.state is not SessionState.IN_PROGRESS for session in sessions):
-            return None
+        for session in connection.session_table.values():
+            if session.state is not SessionState.IN_PROGRESS:
+                return None
         return connection.creation_time + timeout
 
     def forgets_client(self, connection: Connection) -> bool:
