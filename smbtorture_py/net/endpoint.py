@@ -296,7 +296,7 @@ class Endpoint(ABC):
             return
         self.acknowledged += count
         self._since = self.clock.now
-        if self.pauses & Pause.BACKPRESSURE and self.outstanding <= (self._output_limit or 0) // 2:
+        if self.pauses and self.outstanding <= (self._output_limit or 0) // 2:
             self.resume(Pause.BACKPRESSURE)
         if self._owner is not None and self.state is EndpointState.OPEN:
             self._owner.acknowledged(count, self.clock.now)

@@ -378,12 +378,12 @@ class LinkFaults:
     @property
     def sending_held(self) -> bool:
         """Whether frames wait in the link before they are sent."""
-        return bool(self._holds & _SENDING)
+        return bool(self._holds and self._holds & _SENDING)
 
     @property
     def receiving_held(self) -> bool:
         """Whether what has arrived is kept from the core."""
-        return bool(self._holds & _RECEIVING)
+        return bool(self._holds and self._holds & _RECEIVING)
 
     def send(self, parts: Sequence[Buffer]) -> None:
         """Send a frame, through the next armed step if its turn has come."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from smbtorture_py.net.core import Address, Core, CoreFactory, Entropy, Service, Timer, Unreachable
 from smbtorture_py.net.endpoint import LINGER, Endpoint, EndpointState
@@ -58,7 +58,12 @@ class NetworkModel:
     """Bytes a side takes in before anybody reads them."""
 
 
-_Segment: TypeAlias = tuple[memoryview, ...]
+@dataclass(slots=True, frozen=True)
+class _Segment:
+    """Bytes on their way: `size` of them in all."""
+
+    size: int
+    parts: list[memoryview]
 
 
 class _Mark(Enum):
@@ -166,7 +171,7 @@ class SimulatedEndpoint(Endpoint):
         return min(self._queued, model.segment)
 
     def _take(self, count: int) -> _Segment:
-        taken: list[memoryview] = []
+        segment = _Segment(count, [])
         self._queued -= count
         while count:
             view = self._outgoing.popleft()
@@ -174,11 +179,11 @@ class SimulatedEndpoint(Endpoint):
                 self._outgoing.appendleft(view[count:])
                 view = view[:count]
             count -= view.nbytes
-            taken.append(view)
-        return tuple(taken)
+            segment.parts.append(view)
+        return segment
 
     def _send_segment(self, segment: _Segment, now: float) -> None:
-        self._in_flight += _size(segment)
+        self._in_flight += segment.size
         self._world.call_at(self._arrival(now), lambda _now: self.peer.segment_arrived(segment))
 
     def _send_fin(self, now: float) -> None:
@@ -242,7 +247,7 @@ class SimulatedEndpoint(Endpoint):
         if self.state is EndpointState.GONE:
             self._reset()
             return
-        count = _size(segment)
+        count = segment.size
         self.peer.segment_taken(count)
         if self.state is EndpointState.CLOSING:
             self.peer.window_opened()
@@ -279,7 +284,7 @@ class SimulatedEndpoint(Endpoint):
     def _deliver_inbox(self, _now: float) -> None:
         while self._inbox and not self.pauses and self.state is EndpointState.OPEN:
             segment = self._inbox.popleft()
-            self._inbox_size -= _size(segment)
+            self._inbox_size -= segment.size
             self._deliver(self._world.lend(segment))
             self.peer.window_opened()
         if self._fin_received and not self._inbox and not self.pauses:
@@ -512,12 +517,12 @@ class SimulatedWorld:
 
     def lend(self, segment: _Segment) -> memoryview:
         """Return a segment's bytes in a buffer that the next one overwrites, as a socket's reader would."""
-        size = _size(segment)
+        size = segment.size
         if size > len(self._lent):
             self._lent = bytearray(size)
         view = memoryview(self._lent)
         start = 0
-        for part in segment:
+        for part in segment.parts:
             view[start : start + part.nbytes] = part
             start += part.nbytes
         return view[:size].toreadonly()
@@ -529,10 +534,6 @@ class SimulatedWorld:
         self._listeners.clear()
         self._services.clear()
         self._timers.clear()
-
-
-def _size(segment: _Segment) -> int:
-    return sum(part.nbytes for part in segment)
 
 
 def _forget(endpoints: dict[int, SimulatedEndpoint], key: int) -> None:

@@ -48,6 +48,8 @@ PENDING: Final = Pending.PENDING
 """A handler returns this (by `return request.pend(...)`) when it will answer later with
 `request.complete`."""
 
+_COMMANDS: Final = {command.value: command for command in Command}
+
 Outcome: TypeAlias = Reply | Pending
 
 OnCancel: TypeAlias = Callable[[float], None]
@@ -109,7 +111,7 @@ class Request:
     @property
     def command(self) -> Command:
         """The command; the pipeline has checked that it exists."""
-        return Command(self.header.command)
+        return _COMMANDS[self.header.command]
 
     @property
     def asks_to_bind(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from smbtorture_py.server.tree_connect import TreeConnect
 
 _ALIGNMENT: Final = 8
+_ALL_BUT_RELATED: Final = ~HeaderFlags.RELATED_OPERATIONS
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def _header(connection: Connection, response: Response, *, is_first: bool) -> He
     policies = connection.server.policies
     flags = HeaderFlags.SERVER_TO_REDIR | policies.message.response_flags(request)
     if is_first:
-        flags &= ~HeaderFlags.RELATED_OPERATIONS
+        flags &= _ALL_BUT_RELATED
     if request.async_id:
         flags |= HeaderFlags.ASYNC_COMMAND
     return Header(

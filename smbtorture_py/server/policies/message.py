@@ -32,6 +32,8 @@ _STRUCTURAL: Final = frozenset(
 """Fields whose findings make a request malformed; other oddities are for the handlers to judge."""
 _HEADROOM: Final = 256
 _CREDIT_SIZE: Final = 65536
+_REPEATED: Final = ~(HeaderFlags.SIGNED | HeaderFlags.ASYNC_COMMAND)
+"""Flags that a response takes over from its request."""
 _KNOWN: Final = frozenset(
     command for command in Command if command is not Command.SERVER_TO_CLIENT_NOTIFICATION
 )
@@ -151,7 +153,7 @@ class MessagePolicy:
 
     def response_flags(self, request: Request) -> HeaderFlags:
         """Flags a response repeats from its request (3.3.4.3: identical but for those the text changes)."""
-        return request.header.flags & ~(HeaderFlags.SIGNED | HeaderFlags.ASYNC_COMMAND)
+        return request.header.flags & _REPEATED
 
     def response_session_id(self, request: Request) -> int:
         """SessionId of a response: that of the request, or of the session it began (3.3.4.3, 3.3.5.5.1)."""
