@@ -28,6 +28,8 @@ from smbtorture_py.wire.status import Status
 from suites.bind.losses import lose
 
 EVERYTHING: Final = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
+MOMENT: Final = 0.05
+"""Seconds in which a server that has begun to close what a session had open comes to its end."""
 
 
 class Kind(Enum):
@@ -132,7 +134,7 @@ class Client:
     """A session with a tree connect, and a file that nobody else can read as long as the session lives.
 
     That file is the first one, so a server that closes newest first has parted from all others when it can be
-    read.
+    read; one that closes oldest first gets a moment.
     """
 
     def __init__(self, session: LabSession, share: ShareRole = ShareRole.PLAIN) -> None:
@@ -209,6 +211,7 @@ class Client:
             ),
             lambda answer: answer.actual is Status.SUCCESS,
         ).required()
+        self.lab.pause(MOMENT)
 
     def back(self, user: Account | None = None) -> Client:
         """Come back as the same client, with a new session, once the old one has ended."""
