@@ -27,7 +27,7 @@ lint: $(VENV)/installed-dev
 
 # More processes than processors: many of these tests wait for a process they started.
 tool: $(VENV)/installed-dev peer-tools
-	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n 8 --dist worksteal
+	$(BIN)/python -m pytest tests --ignore=tests/peers --ignore=tests/detection --ignore=tests/hermetic -q -n 8 --dist worksteal --durations 12
 
 # What the suites cover, measured anew: suites/proofs.json and docs/coverage.md.
 coverage: $(VENV)/installed-dev
@@ -44,7 +44,7 @@ hermetic: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/hermetic/test_hermetic_worlds.py tests/hermetic -q -n 12 --maxschedchunk 1
 
 peers-slice: $(VENV)/installed-dev peer-tools
-	timeout $(PEERS_SLICE_SECONDS) $(BIN)/python -m pytest tests/peers -q -m "not full"
+	timeout $(PEERS_SLICE_SECONDS) $(BIN)/python -m pytest tests/peers -q -m "not full" --durations 12
 
 peers: $(VENV)/installed-dev
 	@.ci/peer-tools chromium:chromium
