@@ -12,7 +12,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -168,9 +168,13 @@ class RecordError(ValueError):
 
 def to_json(record: Record) -> str:
     """Return the line (without its end) that stands for a record."""
-    return json.dumps(
-        {RECORD: _KINDS[type(record)], **asdict(record)}, ensure_ascii=False, separators=(",", ":")
-    )
+    document = {RECORD: _KINDS[type(record)], **_fields_of(record)}
+    return json.dumps(document, default=_fields_of, ensure_ascii=False, separators=(",", ":"))
+
+
+def _fields_of(record: Record | Observation) -> dict[str, object]:
+    """Return the fields of one record; `asdict` would copy whatever is in them."""
+    return {one.name: getattr(record, one.name) for one in fields(record)}
 
 
 def schema_text() -> str:
