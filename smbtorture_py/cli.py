@@ -288,7 +288,7 @@ def run_command(
         arguments = [str(folder), "--rootdir", str(folder.parent)]
     arguments += ["--target", target, "-p", "no:cacheprovider", "-W", IGNORED_WARNING]
     # Cases use `check`, not assert: compiling them as pytest does by default costs a second a run.
-    arguments += ["--assert=plain", "-p", "no:hypothesispytest"]
+    arguments += ["--assert=plain", "-p", "no:hypothesispytest", "--one-report"]
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
         arguments += ["-p", PLUGIN]

@@ -7,6 +7,7 @@ the workers, and is the only writer of records.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import Catalogue
@@ -60,6 +62,7 @@ from smbtorture_py.selection import (
 )
 from smbtorture_py.suspects import ATTEMPT, Alone, run_alone
 from smbtorture_py.suspects import OPTION as ALONE
+from smbtorture_py.targets.bench import SIMULATED
 from smbtorture_py.targets.errors import TargetError, TargetUnreachable
 from smbtorture_py.targets.model import find_targets_file, select
 from smbtorture_py.targets.start import Started, answers, start
@@ -78,6 +81,13 @@ HANDOVER: Final = "smbtorture-handover"
 PLAN: Final = "smbtorture-plan"
 RUN: Final = "smbtorture-run"
 """Name under which pytest knows our part of a run."""
+ONE_REPORT: Final = "--one-report"
+"""The option by which our own command line asks for no more reports than it uses; other plugins, such as
+pytest's JUnit, want those of setup and teardown too."""
+HANDED_OUT: Final = 1
+"""Cases that xdist gives a worker at once. In chunks the slow ones, which come first, would all go to one."""
+HANDED_OUT_SIMULATED: Final = 2
+"""As many, where no case takes real time: a worker with nothing in reserve waits for every next one."""
 
 SELECTORS: Final = (
     ("--area", "AREA", "only cases of this area"),
@@ -124,6 +134,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--redact", action="store_true", help="leave the authentication exchanges out of captures"
     )
     group.addoption(ALONE, type=Path, help=argparse.SUPPRESS)
+    group.addoption(ONE_REPORT, action="store_true", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,7 +152,6 @@ def pytest_configure(config: pytest.Config) -> None:
     except (SelectionError, ConfigurationError) as error:
         raise pytest.UsageError(str(error)) from None
     worker_input: Mapping[str, str] | None = getattr(config, "workerinput", None)
-    _hand_out_one_by_one(config)
     alone: Path | None = config.getoption(ALONE)
     run: _Run
     if alone is not None:
@@ -153,12 +163,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(run, RUN)
 
 
-def _hand_out_one_by_one(config: pytest.Config) -> None:
-    """Let xdist give its workers no more than they need: in chunks the slow cases, which come first, would
-    all go to one of them.
+def _hand_out(config: pytest.Config, most: int) -> None:
+    """Let xdist give its workers no more cases at once than this, unless the user said how many."""
+    if config.getoption("--target") and config.option.maxschedchunk is None:
+        config.option.maxschedchunk = most
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a case as every other item, but report setup and teardown only where they fail: for each case
+    they would be two more reports for the controller to read, and they say nothing.
     """
-    if config.getoption("--target") and getattr(config.option, "maxschedchunk", 0) is None:
-        config.option.maxschedchunk = 1
+    if not isinstance(item, CaseItem) or not item.config.getoption(ONE_REPORT):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 def pytest_pycollect_makeitem(
@@ -247,6 +270,13 @@ def _shape(report: pytest.TestReport, result: ResultRecord, config: pytest.Confi
         else ""
     )
     report.longrepr = f"{result.key}: {title}\n{reason}\n  reproduce    {result.reproduce}{evidence}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare the garbage collector what was collected: it is much, and it lives as long as the session."""
+    if case_items(session.items):
+        gc.freeze()
 
 
 def case_items(items: Iterable[pytest.Item]) -> list[CaseItem]:
@@ -441,6 +471,8 @@ class _Controller(_Run):
             self._plan_path = folder / "plan.jsonl"
             self._plan_path.unlink(missing_ok=True)
             self._plan_path.with_suffix(".refused").unlink(missing_ok=True)
+            is_simulated = executor.bench.world == SIMULATED
+            _hand_out(self._config, HANDED_OUT_SIMULATED if is_simulated else HANDED_OUT)
         node.workerinput[HANDOVER] = executor.handover()
         node.workerinput[PLAN] = str(self._plan_path)
 
@@ -450,7 +482,7 @@ class _Controller(_Run):
         self._begin_from_worker()
 
     def _begin_from_worker(self) -> None:
-        if self._ledger is None or self._plan_path is None or not self._plan_path.is_file():
+        if self._keys or self._ledger is None or self._plan_path is None or not self._plan_path.is_file():
             return
         plan = read_plan(self._plan_path)
         self._plan_path.unlink()
