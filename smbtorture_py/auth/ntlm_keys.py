@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
@@ -26,8 +27,12 @@ _SIGNATURE_VERSION: Final = 1
 _CHECKSUM_SIZE: Final = 8
 
 
+@lru_cache(maxsize=64)
 def nt_hash_of(password: str) -> bytes:
-    """Return the 16 bytes of MD4 over the password in UTF-16LE ([MS-NLMP] 3.3.1 NTOWFv1)."""
+    """Return the 16 bytes of MD4 over the password in UTF-16LE ([MS-NLMP] 3.3.1 NTOWFv1).
+
+    Each simulated server and each logon asks anew for the same few passwords.
+    """
     return bytes(ntlm.compute_nthash(password))
 
 

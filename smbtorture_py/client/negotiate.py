@@ -219,15 +219,15 @@ def _store(
     security_mode = SecurityMode(response.security_mode)
     connection.server_capabilities = capabilities
     connection.server_security_mode = security_mode
-    connection.require_signing = bool(security_mode & SecurityMode.SIGNING_REQUIRED)
-    connection.supports_file_leasing = bool(capabilities & Capabilities.LEASING)
-    connection.supports_multi_credit = bool(capabilities & Capabilities.LARGE_MTU)
+    connection.require_signing = SecurityMode.SIGNING_REQUIRED in security_mode
+    connection.supports_file_leasing = Capabilities.LEASING in capabilities
+    connection.supports_multi_credit = Capabilities.LARGE_MTU in capabilities
     is_smb3, is_311 = connection.is_smb3, connection.dialect >= Dialect.SMB_3_1_1
-    connection.supports_directory_leasing = is_smb3 and bool(capabilities & Capabilities.DIRECTORY_LEASING)
-    connection.supports_multi_channel = is_smb3 and bool(capabilities & Capabilities.MULTI_CHANNEL)
-    connection.supports_persistent_handles = is_smb3 and bool(capabilities & Capabilities.PERSISTENT_HANDLES)
-    connection.supports_encryption = is_smb3 and not is_311 and bool(capabilities & Capabilities.ENCRYPTION)
-    connection.supports_notifications = is_311 and bool(capabilities & Capabilities.NOTIFICATIONS)
+    connection.supports_directory_leasing = is_smb3 and Capabilities.DIRECTORY_LEASING in capabilities
+    connection.supports_multi_channel = is_smb3 and Capabilities.MULTI_CHANNEL in capabilities
+    connection.supports_persistent_handles = is_smb3 and Capabilities.PERSISTENT_HANDLES in capabilities
+    connection.supports_encryption = is_smb3 and not is_311 and Capabilities.ENCRYPTION in capabilities
+    connection.supports_notifications = is_311 and Capabilities.NOTIFICATIONS in capabilities
     connection.cipher_id = Cipher.NONE
     connection.signing_algorithm_id = None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import signature
 from typing import Final
 
@@ -129,9 +130,15 @@ def _names(needs: Sequence[Need]) -> tuple[str, ...]:
     return tuple(need.label for need in needs)
 
 
+@lru_cache(maxsize=64)
+def _parameters(function: Callable[..., None]) -> frozenset[str]:
+    """Return the names a case's function takes; variant after variant asks for those of the same one."""
+    return frozenset(signature(function).parameters)
+
+
 def _execute(lab: Lab) -> tuple[Outcome, str]:
     """Call the case's function and tell how it ended."""
-    wanted = signature(lab.case.function).parameters
+    wanted = _parameters(lab.case.function)
     arguments = {name: value for name, value in lab.variant.parameters.items() if name in wanted}
     try:
         lab.case.function(lab, **arguments)

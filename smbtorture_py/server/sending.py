@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from smbtorture_py.server.tree_connect import TreeConnect
 
 _ALIGNMENT: Final = 8
-_ALL_BUT_RELATED: Final = ~HeaderFlags.RELATED_OPERATIONS
 
 
 @dataclass(slots=True)
@@ -95,8 +94,8 @@ def _header(connection: Connection, response: Response, *, is_first: bool) -> He
     request, reply = response.request, response.reply
     policies = connection.server.policies
     flags = HeaderFlags.SERVER_TO_REDIR | policies.message.response_flags(request)
-    if is_first:
-        flags &= _ALL_BUT_RELATED
+    if is_first and request.is_related:
+        flags &= ~HeaderFlags.RELATED_OPERATIONS
     if request.async_id:
         flags |= HeaderFlags.ASYNC_COMMAND
     return Header(
