@@ -29,8 +29,9 @@ from smbtorture_py.report.compatibility.page import compatibility_page
 from smbtorture_py.results.comparison import Change, Difference, by_case, compare
 from smbtorture_py.results.exit_codes import ExitCode
 from smbtorture_py.results.expectation_update import Triage, update
-from smbtorture_py.results.expectations import DeviationClass
+from smbtorture_py.results.expectations import DeviationClass, load_expectations
 from smbtorture_py.results.gate import judge_run
+from smbtorture_py.results.judged_again import judged_again
 from smbtorture_py.results.records import schema_text, to_json
 from smbtorture_py.runs import timestamp
 
@@ -227,6 +228,29 @@ def update_command(
     if not dry_run and found.text != text:
         write_text(path, found.text)
     return int(ExitCode.REGRESSIONS if found.left else ExitCode.FINE)
+
+
+@expect_group.command("judge")
+@click.argument("records", type=RECORDS_PATH)
+@click.option("--output", type=RECORDS_PATH, metavar="FILE", required=True, help="Where the records go.")
+@click.option(
+    "--file", "path", type=RECORDS_PATH, metavar="FILE", help="The expectation file, if not shipped."
+)
+@plainly
+def judge_command(records: Path, output: Path, path: Path | None) -> int:
+    """Judge the run in RECORDS again, by the expectations of today; exits as the run would have."""
+    found = read_records(records)
+    run = found.run
+    path = path or Path("suites", "expectations", f"{run.product}.yaml")
+    expectations = load_expectations(path, run.product, run.version, run.configuration)
+    again = judged_again(found, expectations)
+    write_text(output, "".join(f"{to_json(one)}\n" for one in again.lines))
+    if again.end is None:
+        click.echo("the run did not come to its end")
+        return int(ExitCode.INCOMPLETE)
+    for problem in again.end.problems:
+        click.echo(problem)
+    return again.end.exit_code
 
 
 @click.command("schema")

@@ -29,7 +29,7 @@ from smbtorture_py.results.expectations import (
     Expectations,
     expectation_file,
     load_expectations,
-    unused,
+    unused_told,
 )
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.outcome import Outcome, Verdict
@@ -383,9 +383,9 @@ class Ledger:
         if self.crashes and not any(one.outcome is Outcome.CRASH for one in self.results.values()):
             times = "once" if self.crashes == 1 else f"{self.crashes} times"
             self.problems.append(f"the server went down {times}, and no case brings it down alone")
-        for entry in unused(expectations, list(self.results.values())):
-            self.expectations_unused = True
-            self.problems.append(f"{expectations.where(entry)}: the expectation of {entry.title} is not used")
+        left_over = unused_told(expectations, list(self.results.values()))
+        self.expectations_unused = bool(left_over)
+        self.problems += left_over
 
     def finish(self) -> RunRecords | None:
         """Write the end (unless the run was interrupted), JUnit and summary; None where nothing

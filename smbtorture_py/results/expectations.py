@@ -290,3 +290,11 @@ def unused(expectations: Expectations, results: Sequence[ResultRecord]) -> list[
         if chosen and not is_for_others and all(one is not entry for one in chosen):
             left.append(entry)
     return left
+
+
+def unused_told(expectations: Expectations, results: Sequence[ResultRecord]) -> list[str]:
+    """Return a line for each entry that no result made use of."""
+    return [
+        f"{expectations.where(entry)}: the expectation of {entry.title} is not used"
+        for entry in unused(expectations, results)
+    ]

@@ -261,6 +261,12 @@ class RunRecords:
         return [case for case in self.cases if case.key not in have]
 
     @property
+    def lines(self) -> list[Record]:
+        """Everything in the order of a file."""
+        end = [] if self.end is None else [self.end]
+        return [self.run, *self.cases, *self.results, *self.hooks, *end]
+
+    @property
     def is_complete(self) -> bool:
         """The run came to its end and everything planned has a result."""
         return self.end is not None and not self.missing
