@@ -19,7 +19,7 @@ from smbtorture_py.results.outcome import WORST_FIRST, Outcome
 from smbtorture_py.results.records import RunRecords
 
 SIGNS: Final = {
-    "pass": "✓", "warn": "!", "observed": "◇", "fail": "✗", "timeout": "⧖", "crash": "☠", "error": "‼",
+    "pass": "✓", "warn": "!", "observed": "◇", "fail": "✗", "timeout": "…", "crash": "☠", "error": "‼",
     "blocked": "▢", "not-applicable": "-", "missing": "?", "absent": "·",
 }  # fmt: skip
 """A sign beside each colour, so that nothing is said by colour alone."""
