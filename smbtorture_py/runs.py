@@ -44,7 +44,7 @@ from smbtorture_py.results.records import (
     to_json,
 )
 from smbtorture_py.results.store import RecordWriter
-from smbtorture_py.results.verdict import NEUTRAL, exit_code, judge
+from smbtorture_py.results.verdict import NEUTRAL, exit_code, judged
 from smbtorture_py.targets.bench import Bench, Handover, bench_from
 from smbtorture_py.targets.probe import Probe
 from smbtorture_py.targets.start import RETURN_TIMEOUT, Started, answers
@@ -195,7 +195,7 @@ class Executor:
             return self.without_result(case, variant, Outcome.ERROR, reason, attempt=attempt)
         if self.bench.is_shared and self.worker:
             self._server_is_gone = result.outcome is Outcome.CRASH
-        record = self._judged(replace(self._record(result), attempt=attempt))
+        record = judged(replace(self._record(result), attempt=attempt), self.expectations)
         if record.outcome in NEUTRAL and record.outcome is not Outcome.WARN:
             return record
         if not result.capture and record.outcome is not Outcome.ERROR:
@@ -218,7 +218,7 @@ class Executor:
         attempt: int = 1,
     ) -> ResultRecord:
         """Return the record of a case that was not run, or did not come back from it."""
-        return self._judged(
+        return judged(
             ResultRecord(
                 case=case.id,
                 variant=variant.id,
@@ -230,7 +230,8 @@ class Executor:
                 worker=self.worker,
                 attempt=attempt,
                 reproduce=self._reproduce(case.full_id(variant)),
-            )
+            ),
+            self.expectations,
         )
 
     def _reproduce(self, key: str) -> str:
@@ -257,14 +258,6 @@ class Executor:
             reproduce=self._reproduce(key),
         )
 
-    def _judged(self, record: ResultRecord) -> ResultRecord:
-        expectation = self.expectations.find(record.case, record.variant)
-        return replace(
-            record,
-            verdict=judge(record, expectation),
-            expectation="" if expectation is None else self.expectations.where(expectation),
-        )
-
 
 @dataclass(slots=True)
 class Ledger:
@@ -279,9 +272,10 @@ class Ledger:
     """The server went down and did not come back."""
     crashes: int = 0
     """How often the server went down."""
-    problems: list[str] = field(default_factory=list)
-    """What is wrong with the run as a whole."""
-    expectations_unused: bool = False
+    unsolved: list[str] = field(default_factory=list)
+    """What went wrong and is no case's fault."""
+    unused: list[str] = field(default_factory=list)
+    """Expectations that no result made use of."""
     hooks: list[HookRecord] = field(default_factory=list)
     _logged: int = 0
     """Characters of the server's log that have been looked at."""
@@ -357,20 +351,21 @@ class Ledger:
         """What was planned and has no result."""
         return [case for key, case in self.planned.items() if key not in self.results]
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the run as a whole."""
+        return [*self.unsolved, *self.unused]
+
     def code(self) -> ExitCode:
         """Return the exit code as things stand."""
-        code = exit_code(
+        return exit_code(
             (result.verdict for result in self.results.values()),
             interrupted=self.interrupted,
             missing=len(self.missing),
             unreachable=self.unreachable,
+            problems=self.unsolved,
+            unused=self.unused,
         )
-        if code in (ExitCode.FINE, ExitCode.UNEXPECTED_PASSES):
-            if self.crashes and not any(one.outcome is Outcome.CRASH for one in self.results.values()):
-                return ExitCode.REGRESSIONS
-            if self.expectations_unused:
-                return ExitCode.USAGE
-        return code
 
     def gathered(self, end: EndRecord | None) -> RunRecords:
         """Return everything recorded so far."""
@@ -382,10 +377,8 @@ class Ledger:
         """See what is wrong with the run as a whole, now that all results are there."""
         if self.crashes and not any(one.outcome is Outcome.CRASH for one in self.results.values()):
             times = "once" if self.crashes == 1 else f"{self.crashes} times"
-            self.problems.append(f"the server went down {times}, and no case brings it down alone")
-        left_over = unused_told(expectations, list(self.results.values()))
-        self.expectations_unused = bool(left_over)
-        self.problems += left_over
+            self.unsolved.append(f"the server went down {times}, and no case brings it down alone")
+        self.unused = unused_told(expectations, list(self.results.values()))
 
     def finish(self) -> RunRecords | None:
         """Write the end (unless the run was interrupted), JUnit and summary; None where nothing

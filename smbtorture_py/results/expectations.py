@@ -292,9 +292,13 @@ def unused(expectations: Expectations, results: Sequence[ResultRecord]) -> list[
     return left
 
 
+NOT_USED: Final = "is not used"
+"""How a line about an entry ends that no result made use of."""
+
+
 def unused_told(expectations: Expectations, results: Sequence[ResultRecord]) -> list[str]:
     """Return a line for each entry that no result made use of."""
     return [
-        f"{expectations.where(entry)}: the expectation of {entry.title} is not used"
+        f"{expectations.where(entry)}: the expectation of {entry.title} {NOT_USED}"
         for entry in unused(expectations, results)
     ]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from smbtorture_py.results.exit_codes import ExitCode
-from smbtorture_py.results.expectations import Expectations, unused_told
+from smbtorture_py.results.expectations import NOT_USED, Expectations, unused_told
 from smbtorture_py.results.outcome import Verdict
 from smbtorture_py.results.records import ResultRecord, RunRecords
-from smbtorture_py.results.verdict import exit_code, judge
-
-_UNUSED = "is not used"
+from smbtorture_py.results.verdict import exit_code, judged
 
 
 def judged_again(records: RunRecords, expectations: Expectations) -> RunRecords:
@@ -19,36 +15,30 @@ def judged_again(records: RunRecords, expectations: Expectations) -> RunRecords:
 
     What happened stays as it was: outcomes, behaviours, and every other problem of the run.
     """
-    found = RunRecords(
-        records.run,
-        records.cases,
-        [_judged(result, expectations) for result in records.results],
-        hooks=records.hooks,
-    )
+    results = [
+        result if _is_mixed(result, expectations) else judged(result, expectations)
+        for result in records.results
+    ]
+    found = RunRecords(records.run, records.cases, results, hooks=records.hooks)
     if records.end is not None:
         final = list(found.final.values())
-        lasting = [one for one in records.end.problems if not one.endswith(_UNUSED)]
-        left_over = unused_told(expectations, final)
-        code = exit_code((result.verdict for result in final), interrupted=False, missing=len(found.missing))
-        found.end = replace(
-            records.end,
-            exit_code=int(_with_problems(code, lasting, left_over)),
-            problems=(*lasting, *left_over),
+        problems = [one for one in records.end.problems if not one.endswith(NOT_USED)]
+        unused = unused_told(expectations, final)
+        code = exit_code(
+            (result.verdict for result in final),
+            interrupted=False,
+            missing=len(found.missing),
+            problems=problems,
+            unused=unused,
         )
+        found.end = replace(records.end, exit_code=int(code), problems=(*problems, *unused))
     return found
 
 
-def _judged(result: ResultRecord, expectations: Expectations) -> ResultRecord:
-    expectation = expectations.find(result.case, result.variant)
-    if expectation is None and result.verdict is Verdict.FLAKY and not result.expectation:
-        return result  # Repetition has shown it, in the run itself.
-    where = "" if expectation is None else expectations.where(expectation)
-    return replace(result, verdict=judge(result, expectation), expectation=where)
-
-
-def _with_problems(code: ExitCode, lasting: Sequence[str], left_over: Sequence[str]) -> ExitCode:
-    if code not in (ExitCode.FINE, ExitCode.UNEXPECTED_PASSES):
-        return code
-    if lasting:
-        return ExitCode.REGRESSIONS
-    return ExitCode.USAGE if left_over else code
+def _is_mixed(result: ResultRecord, expectations: Expectations) -> bool:
+    """Tell whether repetition, in the run itself, has shown that a case nobody expects fails now and then."""
+    return (
+        result.verdict is Verdict.FLAKY
+        and not result.expectation
+        and expectations.find(result.case, result.variant) is None
+    )
