@@ -11,14 +11,14 @@ from typing import Final
 
 from smbtorture_py.client.session import Session
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession, Offering
-from smbtorture_py.conformance.lab.handle_contexts import RWH, lease_v1
+from smbtorture_py.conformance.lab.handle_contexts import RWH, durable, lease_v1
 from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
 from smbtorture_py.conformance.stops import CaseStop
-from smbtorture_py.conformance.target import ShareRole
+from smbtorture_py.conformance.target import SHARE_CAPABILITIES, ShareRole
 from smbtorture_py.net.core import Unreachable
 from smbtorture_py.net.faults import FaultKind, FaultUnavailable
 from smbtorture_py.wire.create import AccessMask, CreateResponse, OplockLevel
-from smbtorture_py.wire.create_contexts import DurableHandleRequest, DurableHandleResponse
+from smbtorture_py.wire.create_contexts import DurableHandleResponse
 from smbtorture_py.wire.fscc.file_system_information import FileFsAttributeInformation
 from smbtorture_py.wire.fscc.information_class import FileSystemAttributes, FsInformationClass, InfoType
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
@@ -166,9 +166,9 @@ def _of_shares(lab: Lab) -> set[Capability]:
     """Return which of the declared shares play their role."""
     session = lab.logon()
     return {
-        Capability(f"{role.value}-share")
+        SHARE_CAPABILITIES[role]
         for role, name in lab.target.shares.items()
-        if role is not ShareRole.PLAIN and _plays(lab, session, role, name)
+        if role in SHARE_CAPABILITIES and _plays(lab, session, role, name)
     }
 
 
@@ -198,8 +198,7 @@ def _refuses_files(lab: Lab, session: LabSession, share: str) -> bool:
 
 def _makes_durable(session: LabSession, share: str) -> bool:
     """Tell whether a file with a batch oplock becomes durable on a share."""
-    contexts = [DurableHandleRequest().envelope()]
-    file = session.tree(share).open(requested_oplock_level=OplockLevel.BATCH, contexts=contexts)
+    file = session.tree(share).open(requested_oplock_level=OplockLevel.BATCH, contexts=[durable()])
     return file.is_durable
 
 
@@ -226,11 +225,9 @@ def _of_files(lab: Lab) -> set[Capability]:
     resiliency = NetworkResiliencyRequest(timeout=RESILIENCY_TIMEOUT).encode()
     if file.ioctl(FsctlCode.LMR_REQUEST_RESILIENCY, resiliency).actual is Status.SUCCESS:
         capabilities.add(Capability.RESILIENCY)
-    durable = tree.create(
-        requested_oplock_level=OplockLevel.BATCH, contexts=[DurableHandleRequest().envelope()]
-    )
-    if durable.actual is Status.SUCCESS:
-        contexts = durable.body(CreateResponse).contexts
+    answer = tree.create(requested_oplock_level=OplockLevel.BATCH, contexts=[durable()])
+    if answer.actual is Status.SUCCESS:
+        contexts = answer.body(CreateResponse).contexts
         if any(context.name == DurableHandleResponse.NAME for context in contexts):
             capabilities.add(Capability.DURABLE_HANDLES)
     return capabilities
@@ -268,22 +265,7 @@ LOOKS: Final = (
         ),
         _of_users,
     ),
-    Look(
-        frozenset(
-            {
-                Capability.ENCRYPTED_SHARE,
-                Capability.READ_ONLY_SHARE,
-                Capability.FORBIDDEN_SHARE,
-                Capability.CONTINUOUSLY_AVAILABLE_SHARE,
-                Capability.WRITE_ONLY_SHARE,
-                Capability.LEVEL_2_SHARE,
-                Capability.SCALE_OUT_SHARE,
-                Capability.NOT_DURABLE_SHARE,
-                Capability.NOT_LEASED_SHARE,
-            }
-        ),
-        _of_shares,
-    ),
+    Look(frozenset(SHARE_CAPABILITIES.values()), _of_shares),
     Look(
         frozenset(
             {

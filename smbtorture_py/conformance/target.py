@@ -54,6 +54,10 @@ SHARE_NEEDS: Final[Mapping[ShareRole, Need]] = {
     ShareRole.NOT_LEASED: NOT_LEASED_SHARE,
 }
 """What a case needs that uses such a share."""
+SHARE_CAPABILITIES: Final[Mapping[ShareRole, Capability]] = {
+    role: Capability(f"{role.value}-share") for role in SHARE_NEEDS
+}
+"""What a target has that has such a share."""
 
 
 @dataclass(slots=True, frozen=True)

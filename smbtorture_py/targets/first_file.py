@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from smbtorture_py.conformance.needs import Capability
 from smbtorture_py.conformance.showing import SHOWABLE
-from smbtorture_py.conformance.target import ShareRole, Target
+from smbtorture_py.conformance.target import SHARE_CAPABILITIES, ShareRole, Target
 from smbtorture_py.results.located_yaml import parse
 from smbtorture_py.targets.errors import TargetError
 from smbtorture_py.targets.model import ExternalModel, Selected, UserModel
@@ -22,15 +22,7 @@ _FROM_ELSEWHERE = frozenset(
         Capability.GUEST,
         Capability.ANONYMOUS,
         Capability.BLACKHOLE,
-        Capability.ENCRYPTED_SHARE,
-        Capability.READ_ONLY_SHARE,
-        Capability.FORBIDDEN_SHARE,
-        Capability.CONTINUOUSLY_AVAILABLE_SHARE,
-        Capability.WRITE_ONLY_SHARE,
-        Capability.LEVEL_2_SHARE,
-        Capability.SCALE_OUT_SHARE,
-        Capability.NOT_DURABLE_SHARE,
-        Capability.NOT_LEASED_SHARE,
+        *SHARE_CAPABILITIES.values(),
     }
 )
 """What follows from other keys of the entry, or from our own machine."""

@@ -12,7 +12,7 @@ from smbtorture_py.auth.accounts import Accounts
 from smbtorture_py.conformance.administration import Administration, DeclaredInterface
 from smbtorture_py.conformance.control import Action, Control, ControlFailed
 from smbtorture_py.conformance.needs import BY_CIPHER, BY_DIALECT, Capability
-from smbtorture_py.conformance.target import Account, ShareRole, Target
+from smbtorture_py.conformance.target import SHARE_CAPABILITIES, Account, ShareRole, Target
 from smbtorture_py.net.core import Address, Entropy
 from smbtorture_py.net.world import Listener, World
 from smbtorture_py.server import loss
@@ -79,15 +79,7 @@ CAPABILITIES: Final = frozenset(
         Capability.GUEST,
         Capability.ANONYMOUS,
         Capability.SECOND_ADDRESS,
-        Capability.ENCRYPTED_SHARE,
-        Capability.READ_ONLY_SHARE,
-        Capability.FORBIDDEN_SHARE,
-        Capability.CONTINUOUSLY_AVAILABLE_SHARE,
-        Capability.WRITE_ONLY_SHARE,
-        Capability.LEVEL_2_SHARE,
-        Capability.SCALE_OUT_SHARE,
-        Capability.NOT_DURABLE_SHARE,
-        Capability.NOT_LEASED_SHARE,
+        *SHARE_CAPABILITIES.values(),
         Capability.SIGNING_OPTIONAL,
         Capability.BLACKHOLE,
         Capability.ADMINISTRATION,

@@ -10,7 +10,7 @@ from typing import Final
 
 from smbtorture_py.conformance.control import Control, ControlFailed
 from smbtorture_py.conformance.needs import Capability
-from smbtorture_py.conformance.target import Target
+from smbtorture_py.conformance.target import SHARE_CAPABILITIES, Target
 from smbtorture_py.results.located_yaml import ConfigurationError
 from smbtorture_py.results.records import HookRecord
 from smbtorture_py.targets.bench import Bench, RemoteBench, reference_bench
@@ -202,7 +202,7 @@ def external_target(selected: Selected, model: ExternalModel, environment: Mappi
     if problems:
         raise ConfigurationError([problem for error in problems for problem in error.problems])
     declared = set(model.capabilities or ())
-    declared |= {Capability(f"{role.value}-share") for role in model.shares if role.value != "plain"}
+    declared |= {SHARE_CAPABILITIES[role] for role in model.shares if role in SHARE_CAPABILITIES}
     extra = {
         Capability.SECOND_USER: model.second_user is not None,
         Capability.GUEST: model.guest,
