@@ -502,45 +502,38 @@ def _lease_writes_on_level_2_share(
     return self.supported_state(state) if limited else original(request, state, is_directory=is_directory)
 
 
-@defect(
+def _on_scale_out_shares(identifier: str, lost: LeaseState, origin: str, sentence: str) -> None:
+    """Enter a defect: a scale-out share takes no more away from a lease than this."""
+
+    def spoilt(
+        original: Callable[..., LeaseState],
+        self: LeasePolicy,
+        request: Request,
+        state: LeaseState,
+        *,
+        is_directory: bool,
+    ) -> LeaseState:
+        if request.require_tree().share.config.is_scale_out:
+            return self.supported_state(state & ~lost)
+        return original(request, state, is_directory=is_directory)
+
+    spoilt.__doc__ = sentence
+    breaks = ["SMB2-3.3.5.9.8-10"]
+    defect(identifier, replaces=LeasePolicy.requested_state, breaks=breaks, origin=origin)(spoilt)
+
+
+_on_scale_out_shares(
     "lease-handles-on-scale-out-share",
-    replaces=LeasePolicy.requested_state,
-    breaks=["SMB2-3.3.5.9.8-10"],
-    origin="plausible: a scale-out share is taken for one that forces level II",
+    LeaseState.WRITE_CACHING,
+    "plausible: a scale-out share is taken for one that forces level II",
+    "On a scale-out share leases lose W only.",
 )
-def _lease_handles_on_scale_out_share(
-    original: Callable[..., LeaseState],
-    self: LeasePolicy,
-    request: Request,
-    state: LeaseState,
-    *,
-    is_directory: bool,
-) -> LeaseState:
-    """On a scale-out share leases lose W only."""
-    if request.require_tree().share.config.is_scale_out:
-        return self.supported_state(state & ~LeaseState.WRITE_CACHING)
-    return original(request, state, is_directory=is_directory)
-
-
-@defect(
+_on_scale_out_shares(
     "lease-as-elsewhere-on-scale-out-share",
-    replaces=LeasePolicy.requested_state,
-    breaks=["SMB2-3.3.5.9.8-10"],
-    origin="Samba: a cluster's own locking lets every node grant any lease",
+    LeaseState.NONE,
+    "Samba: a cluster's own locking lets every node grant any lease",
+    "A scale-out share grants leases as any other does.",
 )
-def _lease_as_elsewhere_on_scale_out_share(
-    original: Callable[..., LeaseState],
-    self: LeasePolicy,
-    request: Request,
-    state: LeaseState,
-    *,
-    is_directory: bool,
-) -> LeaseState:
-    """A scale-out share grants leases as any other does."""
-    if request.require_tree().share.config.is_scale_out:
-        return self.supported_state(state)
-    return original(request, state, is_directory=is_directory)
-
 
 defect(
     "lease-fallback-missing",
