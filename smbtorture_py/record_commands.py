@@ -21,6 +21,7 @@ from smbtorture_py.record_files import (
     read_records,
     read_text,
     transcript_beside,
+    write_records,
     write_text,
 )
 from smbtorture_py.report.compatibility.disagreements import disagreements_markdown
@@ -32,7 +33,7 @@ from smbtorture_py.results.expectation_update import Triage, update
 from smbtorture_py.results.expectations import DeviationClass, load_expectations
 from smbtorture_py.results.gate import judge_run
 from smbtorture_py.results.judged_again import judged_again
-from smbtorture_py.results.records import schema_text, to_json
+from smbtorture_py.results.records import schema_text
 from smbtorture_py.runs import timestamp
 
 RECORDS_PATH: Final = click.Path(path_type=Path)
@@ -169,7 +170,7 @@ def import_command(
     )  # fmt: skip
     runs = [read_outside(path, format_name, group) for path in files]
     records = list(to_records(runs, about))
-    write_text(output, "".join(f"{to_json(record)}\n" for record in records))
+    write_records(output, records)
     counts = Counter(str(one.outcome) for run in runs for one in run.results)
     unfinished = sum(len(run.unfinished) for run in runs)
     told = ", ".join(
@@ -177,6 +178,11 @@ def import_command(
         + ([f"{unfinished} without an outcome"] if unfinished else [])
     )
     click.echo(f"records: {output}: {told}")
+
+
+def _shipped_expectations(product: str) -> Path:
+    """Return where a clone has what is known of a product."""
+    return Path("suites", "expectations", f"{product}.yaml")
 
 
 @click.group("expect")
@@ -217,7 +223,7 @@ def update_command(
     products = sorted({run.run.product for run in runs})
     if len(products) > 1:
         raise click.UsageError(f"the runs are of several products: {', '.join(products)}")
-    path = path or Path("suites", "expectations", f"{products[0]}.yaml")
+    path = path or _shipped_expectations(products[0])
     triage = Triage(reason, reference, DeviationClass(deviation_class)) if reason else None
     text = read_text(path) if path.exists() else f"product: {products[0]}\n"
     found = update(text, str(path), runs, triage)
@@ -241,10 +247,10 @@ def judge_command(records: Path, output: Path, path: Path | None) -> int:
     """Judge the run in RECORDS again, by the expectations of today; exits as the run would have."""
     found = read_records(records)
     run = found.run
-    path = path or Path("suites", "expectations", f"{run.product}.yaml")
+    path = path or _shipped_expectations(run.product)
     expectations = load_expectations(path, run.product, run.version, run.configuration)
     again = judged_again(found, expectations)
-    write_text(output, "".join(f"{to_json(one)}\n" for one in again.lines))
+    write_records(output, again.lines)
     if again.end is None:
         click.echo("the run did not come to its end")
         return int(ExitCode.INCOMPLETE)

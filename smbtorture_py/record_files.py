@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,7 +14,7 @@ from smbtorture_py.report.github_actions import annotation_commands
 from smbtorture_py.report.pull_request import pull_request_markdown, saying
 from smbtorture_py.results.gate import Gate
 from smbtorture_py.results.located_yaml import ConfigurationError, Problem
-from smbtorture_py.results.records import PACKED, ResultRecord, RunRecords, read
+from smbtorture_py.results.records import PACKED, Record, ResultRecord, RunRecords, read, to_json
 from smbtorture_py.runs import RECORDS
 
 MOST_OF_A_TRANSCRIPT: Final = 24_000
@@ -83,6 +83,11 @@ def write_text(path: Path, text: str, mode: Literal["w", "a"] = "w") -> None:
         raise ConfigurationError(
             [Problem(str(path), 0, "", f"cannot be written: {error.strerror}")]
         ) from None
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write a records file, with its folder; raises ConfigurationError."""
+    write_text(path, "".join(f"{to_json(record)}\n" for record in records))
 
 
 def leave(gate: Gate, folder: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:

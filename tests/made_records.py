@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from smbtorture_py.record_files import write_records
 from smbtorture_py.results.observation import Observation
 from smbtorture_py.results.outcome import Outcome, Verdict
-from smbtorture_py.results.records import CaseRecord, EndRecord, ResultRecord, RunRecord, RunRecords, to_json
+from smbtorture_py.results.records import CaseRecord, EndRecord, ResultRecord, RunRecord, RunRecords
 
 RED = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
@@ -72,6 +73,5 @@ def run(
 
 def write(path: Path, records: RunRecords) -> Path:
     """Write a run into a records file; return its path."""
-    lines = [records.run, *records.cases, *records.results, *([records.end] if records.end else [])]
-    path.write_text("".join(to_json(one) + "\n" for one in lines), encoding="utf-8")
+    write_records(path, records.lines)
     return path
