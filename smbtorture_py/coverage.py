@@ -208,8 +208,12 @@ def complete(coverage: Coverage, processes: int = 1) -> list[Proof]:
 
 
 def _holds(proof: Proof) -> bool:
-    """Tell whether the case still fails in this way, in another process."""
-    case = next(one for one in _shipped_cases() if one.id == proof.case)
+    """Tell whether a proof still holds, in another process."""
+    return still_fails(next(one for one in _shipped_cases() if one.id == proof.case), proof)
+
+
+def still_fails(case: Case, proof: Proof) -> bool:
+    """Tell whether a defect still makes the case fail in the way that a proof says."""
     result = run_hermetically(case, case.variant(proof.variant), proof.defect)
     return (result.outcome, result.requirement) == (proof.outcome, proof.requirement)
 
