@@ -9,6 +9,7 @@ import platform
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,7 @@ from smbtorture_py.results.verdict import NEUTRAL, exit_code, judged
 from smbtorture_py.targets.bench import Bench, Handover, bench_from
 from smbtorture_py.targets.probe import Probe
 from smbtorture_py.targets.start import RETURN_TIMEOUT, Started, answers
+from smbtorture_py.turns import forget, turn
 from smbtorture_py.wall_clock import OutOfTime, at_most
 
 RECORDS: Final = "records.jsonl"
@@ -177,7 +179,10 @@ class Executor:
         return self.options.allow_disruptive or self.bench.target.allows_disruption
 
     def run(self, case: Case, variant: Variant, attempt: int = 1) -> ResultRecord:
-        """Run one case and return its record; evidence of a non-pass is written on the way."""
+        """Run one case and return its record; evidence of a non-pass is written on the way.
+
+        A case that takes turns waits for its own; that time is not the case's.
+        """
         if case.disturbs is not None and not self.may_disturb:
             reason = f"it is a {case.disturbs.value}, and the target does not allow that"
             return self.without_result(case, variant, Outcome.BLOCKED, reason, lacking=(PERMISSION,))
@@ -188,7 +193,11 @@ class Executor:
         slow = SLOW_FACTOR if case.slow else 1
         limit = self.options.case_limit * self.bench.target.deadline_scale * slow
         try:
-            with at_most(limit), self.bench.place(self.options.seed) as (world, target):
+            with (
+                self._turn(case, variant),
+                at_most(limit),
+                self.bench.place(self.options.seed) as (world, target),
+            ):
                 result = run_case(case, variant, world, target, self.options.seed, self.catalogue)
         except OutOfTime:
             reason = f"the case was still running after {limit:g} s of real time and was ended"
@@ -206,6 +215,10 @@ class Executor:
             folder, result, reproduce=record.reproduce, requirement=requirement, redact=self.options.redact
         )
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
+
+    def _turn(self, case: Case, variant: Variant) -> AbstractContextManager[None]:
+        over = case.turns_over(variant)
+        return turn(self.options.folder, over) if over and self.bench.is_shared else nullcontext()
 
     def without_result(
         self,
@@ -387,6 +400,7 @@ class Ledger:
         if self._writer is None:
             return None
         self.add_hooks("")
+        forget(self.options.folder)
         end: EndRecord | None = None
         if not self.interrupted and not self.unreachable:
             counts = Counter(result.outcome.value for result in self.results.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from itertools import product
@@ -40,6 +40,22 @@ class Disturbance(StrEnum):
 
 
 @dataclass(slots=True, frozen=True)
+class Turns:
+    """Something that a server has once and that several cases use: where they meet one server, they take
+    turns.
+    """
+
+    over: str
+    """What it is, the same text wherever it is the same thing."""
+    where: Mapping[str, Collection[object]] = field(default_factory=dict)
+    """Parameter -> the values with which a variant uses it; empty: every variant does."""
+
+    def include(self, variant: Variant) -> bool:
+        """Tell whether a variant uses it."""
+        return all(variant.parameters.get(name) in values for name, values in self.where.items())
+
+
+@dataclass(slots=True, frozen=True)
 class Variant:
     """One configuration a case runs in: an id such as `dialect=3.1.1,cipher=AES_128_GCM` (empty for the only
     one).
@@ -63,6 +79,7 @@ class Case:
     variants: tuple[Variant, ...]
     answers: tuple[str, ...] = ()
     """Ids of checks of other suites, or of what those leave out."""
+    takes_turns: Turns | None = None
 
     @property
     def sentence(self) -> str:
@@ -87,6 +104,10 @@ class Case:
         """Return what the case needs in this variant."""
         return (*self.needs, *variant.needs)
 
+    def turns_over(self, variant: Variant) -> str:
+        """Return what the variant has in common with other cases on one server; empty: nothing."""
+        return self.takes_turns.over if self.takes_turns and self.takes_turns.include(variant) else ""
+
     def variant(self, variant_id: str) -> Variant:
         """Return the variant with this id; raises KeyError."""
         for variant in self.variants:
@@ -108,6 +129,7 @@ def case(
     slow: bool = False,
     variants: Variants = (),
     answers: Sequence[str] = (),
+    takes_turns: Turns | None = None,
 ) -> Callable[[Function], Function]:
     """Declare a function `test_*(lab, ...)` to be a case; its docstring is one plain sentence.
 
@@ -115,6 +137,7 @@ def case(
     another. Parameters of a variant are passed to the function where it has an argument of that name;
     `dialect`, `cipher` and `signing_algorithm` also become what `lab.connect()` offers, and add the matching
     need. `answers` are the checks of other suites that this case makes as well.
+    `takes_turns` names what it must not use at the same time as another case on one server.
     """
 
     def declare(function: Function) -> Function:
@@ -127,6 +150,7 @@ def case(
             slow=slow,
             variants=_variants(variants),
             answers=tuple(answers),
+            takes_turns=takes_turns,
         )
         setattr(function, _ATTRIBUTE, declared)
         return function
@@ -219,6 +243,8 @@ def problems(cases: Iterable[Case], catalogue: Catalogue) -> list[str]:
             for name in arguments[1:]
             if name not in offered
         )
+        if one.takes_turns and not any(map(one.takes_turns.include, one.variants)):
+            found.append(f"{where}: no variant takes turns over {one.takes_turns.over!r}")
         ids = [variant.id for variant in one.variants]
         found.extend(
             f"{where}: variant {text!r} occurs twice" for text in sorted({i for i in ids if ids.count(i) > 1})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smbtorture_py.conformance.case import case, case_of, problems
+from smbtorture_py.conformance.case import Turns, case, case_of, problems
 from smbtorture_py.conformance.catalogue import Level, Requirement, UnknownRequirement, shipped
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.conformance.needs import AES_GMAC, SMB3, SMB311
@@ -50,6 +50,25 @@ def test_variants_have_ids_and_needs():
     assert not problems([made], shipped())
 
 
+def test_some_variants_take_turns():
+    @case(
+        "a.b",
+        requirements=[],
+        variants={"x": [1, 2], "y": [1, 2]},
+        takes_turns=Turns("it", {"x": [2], "y": [1]}),
+    )
+    def test_some(lab):
+        """It does."""
+
+    @case("a.c", requirements=[], takes_turns=Turns("it"))
+    def test_every(lab):
+        """It does."""
+
+    some, every = case_of(test_some), case_of(test_every)
+    assert [some.turns_over(one) for one in some.variants] == ["", "", "it", ""]
+    assert [every.turns_over(one) for one in every.variants] == ["it"]
+
+
 def test_mistakes_are_told():
     @case("Bad", requirements=["SMB2-0"])
     def test_bad(session, colour):
@@ -59,7 +78,7 @@ def test_mistakes_are_told():
     def test_one(lab):
         """No full stop"""
 
-    @case("a.same", requirements=["SMB2-3.3.5.5-11"])
+    @case("a.same", requirements=["SMB2-3.3.5.5-11"], takes_turns=Turns("it", {"x": [1]}))
     def test_two(lab):
         """Fine."""
 
@@ -67,6 +86,7 @@ def test_mistakes_are_told():
     for told in (
         "not of the form", "no docstring", "SMB2-0 is not", "not `lab`", "'colour' is no parameter",
         "not a sentence", "cites no requirement", "occurs twice", "is taken by",
+        "no variant takes turns over 'it'",
     ):  # fmt: skip
         assert told in found
 

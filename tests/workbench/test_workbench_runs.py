@@ -30,7 +30,7 @@ HOOKS = ("identify", "start", "stop", "restart", "log")
 TOOLS = '''
 import os, signal, time
 from pathlib import Path
-from smbtorture_py.conformance.case import Disturbance, case
+from smbtorture_py.conformance.case import Disturbance, Turns, case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.wire.status import Status
 
@@ -180,6 +180,30 @@ def test_what_disturbs_runs_alone_under_xdist(bench):
     assert ("restart", "own.alone", 0) in hooks
     assert "sesame" not in (folder / "reports/latest/records.jsonl").read_text()
     assert not (folder / "pid").exists()
+
+
+TURNS = '''
+@case("own.turns", requirements=["SMB2-3.3.5.4-04"], variants={"number": list(range(6))},
+      takes_turns=Turns("the one there is", {"number": range(4)}))
+def test_turns(lab, number):
+    """It has something in common with others, or not."""
+    note(f"begin {number}")
+    lab.pause(0.3)
+    fine(lab)
+    note(f"end {number}")
+'''
+
+
+def test_what_takes_turns_does_so_under_xdist(bench):
+    folder = bench(TURNS)
+    done = run(folder, "-n", "3")
+    assert done.returncode == ExitCode.FINE, done.stdout + done.stderr
+    notes = [line.split() for line in (folder / "notes").read_text().splitlines()]
+    taken = [(what, number) for what, number, _, _ in notes if number in "0123"]
+    assert [what for what, _ in taken] == ["begin", "end"] * 4
+    assert [number for _, number in taken[::2]] == [number for _, number in taken[1::2]]
+    assert len({pid for _, _, _, pid in notes}) == 3
+    assert not list((folder / "reports/latest").glob("turns-*"))
 
 
 KILLER = '''
