@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from smbtorture_py.conformance.case import Turns
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab, LabConnection, LabSession
 from smbtorture_py.conformance.target import Account
@@ -15,8 +16,18 @@ SAME: Final = ("same", "both-zero")
 DIFFERENT: Final = ("other", "zero", "after-zero", "first-bit", "last-bit", "behind-a-zero-byte")
 """Ways in which the ClientGuid of a second connection is not that of the first."""
 
-APART: Final = tuple(how for how in DIFFERENT if "zero" not in how or how == "behind-a-zero-byte")
-"""Without a ClientGuid of zero: other cases have that too, and would get the breaks that are waited for."""
+WITH_ZERO: Final = ("both-zero", "zero", "after-zero")
+"""Ways in which one of the two is zero."""
+
+APART: Final = tuple(how for how in DIFFERENT if how not in WITH_ZERO)
+"""Without a ClientGuid of zero: other clients of the server may have that too, and would get the breaks that
+are waited for.
+"""
+
+USES_ZERO: Final = Turns("ClientGuid of zero")
+"""To a server, cases that have this ClientGuid at the same time are one client."""
+
+MAY_USE_ZERO: Final = Turns(USES_ZERO.over, {"how": WITH_ZERO})
 
 REFUSED: Final = (Status.USER_SESSION_DELETED, Status.REQUEST_NOT_ACCEPTED)
 """What servers that enforce it answer to a bind with another ClientGuid."""

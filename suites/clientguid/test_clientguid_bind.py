@@ -13,7 +13,7 @@ from smbtorture_py.conformance.lab.handle_contexts import RH, RWH, app_instance,
 from smbtorture_py.conformance.needs import BY_DIALECT, DURABLE_HANDLES, LEASING, MULTI_CHANNEL, SMB3
 from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.status import Status
-from suites.clientguid.guids import DIFFERENT, bound, client, logon, pair
+from suites.clientguid.guids import DIFFERENT, MAY_USE_ZERO, USES_ZERO, bound, client, logon, pair
 from suites.durable.handles import LEASED, Client, Kind, check_data
 from suites.tree.dialects import SMB_3
 
@@ -29,6 +29,7 @@ DATA: Final = b"over a channel of another ClientGuid"
         {"how": "both-zero", "dialect": SMB_3[-1]},
     ],
     answers=["smbtorture:hole.client-guid-zero"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_channel_of_the_same_client_guid(lab: Lab, how: str) -> None:
     """A connection with the ClientGuid of the session is bound to it, zero or not."""
@@ -43,6 +44,7 @@ def test_a_channel_of_the_same_client_guid(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.5.5-12"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"how": DIFFERENT},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_channel_of_another_client_guid(lab: Lab, how: str) -> None:
     """A connection with another ClientGuid is bound or refused; the session lives on."""
@@ -57,6 +59,7 @@ def test_a_channel_of_another_client_guid(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3, MULTI_CHANNEL],
     variants={"dialect": SMB_3[-1:]},
+    takes_turns=USES_ZERO,
 )
 def test_binds_are_treated_alike(lab: Lab) -> None:
     """Whichever byte of the ClientGuid is another, a server binds all such connections or none."""
@@ -314,6 +317,7 @@ def test_an_application_and_a_mixed_channel(lab: Lab) -> None:
     needs=[SMB3],
     variants={"how": (*DIFFERENT, "same")},
     answers=["smbtorture:hole.different-client-guids"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_previous_session_of_another_client(lab: Lab, how: str) -> None:
     """PreviousSessionId ends a session of the same user, whatever the ClientGuid of either connection."""

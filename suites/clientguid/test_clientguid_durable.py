@@ -12,7 +12,7 @@ from smbtorture_py.conformance.needs import DURABLE_HANDLES, LEASING, RESILIENCY
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyRequest
 from smbtorture_py.wire.status import Status
-from suites.clientguid.guids import DIFFERENT, SAME, client, logon, pair
+from suites.clientguid.guids import DIFFERENT, MAY_USE_ZERO, SAME, USES_ZERO, client, logon, pair
 from suites.durable.handles import BATCH, KINDS, LEASED, Client, Kind
 from suites.persistent.handles import NEEDS, on_ca, persistent
 
@@ -24,6 +24,7 @@ SOME_WAYS: Final = ("other", "zero", "after-zero", "behind-a-zero-byte")
     requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"how": SAME, "kind": KINDS},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_handle_of_one_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A durable handle comes back to the ClientGuid it was opened with, zero or not."""
@@ -44,6 +45,7 @@ def test_a_handle_of_one_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     needs=[SMB3, DURABLE_HANDLES],
     variants={"how": DIFFERENT, "kind": BATCH},
     answers=["smbtorture:durable-open.reopen1a", "smbtorture:durable-v2-open.reopen1a"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_handle_with_an_oplock_and_another_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A durable handle that rests on an oplock comes back to any ClientGuid of its user."""
@@ -70,6 +72,7 @@ def test_a_handle_with_an_oplock_and_another_client_guid(lab: Lab, how: str, kin
         "ms:DurableHandleV1_Reconnect_WithDifferentClientGuid",
         "ms:Model_DurableHandleReconnect",
     ],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_handle_with_a_lease_and_another_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A durable handle that rests on a lease does not come back to another ClientGuid."""
@@ -91,6 +94,7 @@ def test_a_handle_with_a_lease_and_another_client_guid(lab: Lab, how: str, kind:
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"how": SOME_WAYS, "kind": LEASED},
     answers=["smbtorture:durable-open.reopen1a-lease", "smbtorture:durable-v2-open.reopen1a-lease"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_the_owner_comes_back_after_another_client(lab: Lab, how: str, kind: Kind) -> None:
     """After another client's vain attempt the client with the right ClientGuid still gets its handle."""
@@ -150,6 +154,7 @@ def test_a_handle_survives_another_clients_vain_attempt(lab: Lab, kind: Kind) ->
     requirements=["SMB2-3.3.5.9.7-16", "SMB2-3.3.5.9.12-18"],
     needs=[SMB3, DURABLE_HANDLES, SECOND_USER],
     variants={"how": (*SAME, *SOME_WAYS), "kind": BATCH},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_another_user_with_any_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """Another user does not get a handle that rests on an oplock, with the right ClientGuid or another."""
@@ -170,6 +175,7 @@ def test_another_user_with_any_client_guid(lab: Lab, how: str, kind: Kind) -> No
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3, DURABLE_HANDLES, LEASING],
     variants={"leased": [False, True]},
+    takes_turns=USES_ZERO,
 )
 def test_handles_are_treated_alike(lab: Lab, leased: bool) -> None:
     """Whichever byte of the ClientGuid is another, and by whichever context, handles come back or do not."""
@@ -192,6 +198,7 @@ def test_handles_are_treated_alike(lab: Lab, leased: bool) -> None:
     requirements=["SMB2-3.3.5.9.12-07", "SMB2-3.3.5.9.12-08"],
     needs=NEEDS,
     variants={"how": SOME_WAYS, "kind": [Kind.V2_BARE, Kind.V2_LEASE_V2]},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_persistent_handle_and_another_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     """A persistent handle comes back to another ClientGuid unless it rests on a lease."""
@@ -215,6 +222,7 @@ def test_a_persistent_handle_and_another_client_guid(lab: Lab, how: str, kind: K
     requirements=["SMB2-3.3.5.9.7-07"],
     needs=[RESILIENCY],
     variants={"how": SOME_WAYS},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_resilient_handle_and_another_client_guid(lab: Lab, how: str) -> None:
     """A resilient handle comes back to any ClientGuid of its user."""

@@ -22,7 +22,7 @@ from smbtorture_py.wire.create import OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
-from suites.clientguid.guids import APART, DIFFERENT, SAME, logon, pair
+from suites.clientguid.guids import APART, DIFFERENT, MAY_USE_ZERO, SAME, USES_ZERO, logon, pair
 
 Form = Callable[[bytes, LeaseState], CreateContext]
 AT_ONCE: Final = 2.0
@@ -39,6 +39,7 @@ def form_of(version: int) -> Form:
     requirements=["SMB2-3.3.5.9.8-03"],
     needs=[SMB3, LEASING],
     variants={"how": (*SAME, *DIFFERENT), "version": [1, 2]},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_lease_key_for_another_file(lab: Lab, how: str, version: int) -> None:
     """A lease key names one file of one ClientGuid: with the same one another file is refused, with another
@@ -58,6 +59,7 @@ def test_a_lease_key_for_another_file(lab: Lab, how: str, version: int) -> None:
     requirements=["SMB2-3.3.5.9.8-06"],
     needs=[SMB3, LEASING],
     variants={"how": SAME, "version": [1, 2]},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_lease_of_two_sessions(lab: Lab, how: str, version: int) -> None:
     """Two sessions of one ClientGuid have one lease on a file: nothing breaks, and both have its state."""
@@ -99,6 +101,7 @@ def test_one_lease_key_of_two_clients(lab: Lab, how: str) -> None:
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3, LEASING],
     variants={"version": [1, 2]},
+    takes_turns=USES_ZERO,
 )
 def test_lease_keys_are_treated_alike(lab: Lab, version: int) -> None:
     """Whichever byte of the ClientGuid is another, a lease key is another client's."""
@@ -142,6 +145,7 @@ def test_another_client_acknowledges(lab: Lab, how: str) -> None:
     needs=[SMB3, DURABLE_HANDLES],
     variants={"how": DIFFERENT, "replay": [False, True]},
     answers=["smbtorture:hole.replay-other-client-guid"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_create_guid_of_two_clients(lab: Lab, how: str, replay: bool) -> None:
     """A CreateGuid that another client uses is free: the CREATE opens the file a second time."""
@@ -160,6 +164,7 @@ def test_a_create_guid_of_two_clients(lab: Lab, how: str, replay: bool) -> None:
     requirements=["SMB2-3.3.5.9.10-01", "SMB2-3.3.5.9-08"],
     needs=[SMB3, DURABLE_HANDLES],
     variants={"how": SAME, "replay": [False, True]},
+    takes_turns=MAY_USE_ZERO,
 )
 def test_a_create_guid_of_one_client(lab: Lab, how: str, replay: bool) -> None:
     """A CreateGuid that the client uses in another session is taken."""
@@ -176,6 +181,7 @@ def test_a_create_guid_of_one_client(lab: Lab, how: str, replay: bool) -> None:
     "clientguid.create-guid-consistent",
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3, DURABLE_HANDLES],
+    takes_turns=USES_ZERO,
 )
 def test_create_guids_are_treated_alike(lab: Lab) -> None:
     """Whichever byte of the ClientGuid is another, a CreateGuid is another client's, with the replay flag or
@@ -214,6 +220,7 @@ def moving(lab: Lab, how: str) -> Answer:
     needs=[SMB3],
     variants={"how": (*SAME, *DIFFERENT)},
     answers=["smbtorture:hole.app-instance", "ms:Model_AppInstanceId"],
+    takes_turns=MAY_USE_ZERO,
 )
 def test_whose_application_it_is(lab: Lab, how: str) -> None:
     """An application instance moves between connections of two ClientGuids, and not between those of one."""
@@ -235,6 +242,7 @@ def test_whose_application_it_is(lab: Lab, how: str) -> None:
     "clientguid.app-instance-consistent",
     requirements=["SMB2-3.3.1.7-10"],
     needs=[SMB3],
+    takes_turns=USES_ZERO,
 )
 def test_applications_are_treated_alike(lab: Lab) -> None:
     """Whichever byte of the ClientGuid is another, an application instance moves, or none does."""

@@ -22,6 +22,7 @@ from smbtorture_py.wire.filetime import from_filetime
 from smbtorture_py.wire.header import Command, HeaderFlags
 from smbtorture_py.wire.negotiate import Capabilities, Dialect, NegotiateResponse, SecurityMode
 from smbtorture_py.wire.status import Status
+from suites.clientguid.guids import USES_ZERO
 from suites.negotiate import tampering
 
 ALL = [
@@ -370,6 +371,7 @@ def test_the_second_reserved_field_is_ignored(lab: Lab) -> None:
     requirements=["SMB2-2.2.3-05"],
     variants={"dialect": [SMB_3_1_1]},
     answers=["smbtorture:hole.client-guid-zero"],
+    takes_turns=USES_ZERO,
 )
 def test_a_client_guid_of_zeros(lab: Lab) -> None:
     """A ClientGuid of all zeros, which no rule forbids, is accepted."""
