@@ -122,6 +122,8 @@ class Connection:
 
     lost: Closed | None = None
     lost_at: float | None = None
+    heard_at: float | None = None
+    """Unix seconds of the last bytes that came; None: none have."""
     bytes_written: int = 0
     bytes_acknowledged: int = 0
     stuck_since: float | None = None
@@ -317,6 +319,7 @@ class Connection:
         """Take the next bytes of the stream; they are copied as far as they are kept."""
         if self.lost is not None:
             return
+        self.heard_at = now
         try:
             for frame in self._frames.feed(data):
                 receiving.receive(self, frame, now)

@@ -72,6 +72,11 @@ class FailoverPolicy:
     """After how long a request without any answer, not even an interim one, is taken for lost with its
     channel, which the client resets ([MS-SMB2] 3.2.6.1; 60 seconds in Windows)."""
 
+    probes: bool = True
+    """A channel on which requests are pending, with an interim response, is sent an ECHO when nothing was
+    heard on it for `answer_patience`. While that is answered they may take as long as they like; where it is
+    not, the channel is lost as with any other request."""
+
     rebinds: bool = True
     """New channels are bound in place of lost ones."""
 

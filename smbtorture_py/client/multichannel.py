@@ -106,6 +106,8 @@ class Multichannel:
         self._dismissed: set[Connection] = set()
         self._seen: dict[Connection, int] = {}
         """How many notifications of each connection were taken in."""
+        self._probes: dict[Connection, Exchange] = {}
+        """The last ECHO that asked a connection whether it is alive."""
 
     # Channels
 
@@ -215,6 +217,7 @@ class Multichannel:
         for pair in [pair for pair, until in self._out_of_order.items() if until <= now]:
             del self._out_of_order[pair]
         self._reset_silent(now)
+        self._probe_quiet(now)
         self._answer_breaks()
         self._notice_losses()
         for operation in list(self.operations):
@@ -268,6 +271,7 @@ class Multichannel:
             or any(operation.due is None and operation.exchange.done for operation in self.operations)
             or any(self._seen.get(connection, 0) < len(connection.notifications) for connection in self._ways)
             or any(self._is_silent(connection, now) for connection in self.channels)
+            or any(self._is_quiet(connection, now) for connection in self.channels)
         )
 
     def next_deadline(self) -> float | None:
@@ -280,6 +284,7 @@ class Multichannel:
             if operation.due is not None and self._can_be_sent(operation)
         ]
         due += [at for connection in self.channels if (at := self._silent_at(connection)) is not None]
+        due += [at for connection in self.channels if (at := self._quiet_at(connection)) is not None]
         due += self._out_of_order.values()
         return min(due, default=None)
 
@@ -292,6 +297,7 @@ class Multichannel:
         session.channel_sequence = self._sequence
         self.session = session
         self._ways.clear()
+        self._probes.clear()
         self._trees = {old: trees.get(new, new) for old, new in self._trees.items()} | dict(trees)
 
     def give_up(self, opened: Open | None = None) -> None:
@@ -333,15 +339,40 @@ class Multichannel:
         """When a channel counts as dead unless something comes; None while nothing is outstanding."""
         since = connection.stuck_since
         at = [] if since is None else [since + self.policy.patience]
+        asked = self._exchanges_on(connection)
+        if connection in self._probes:
+            asked.append(self._probes[connection])
         at += [
-            operation.exchange.sent_at + self.policy.answer_patience
-            for operation in self.operations
-            if operation.exchange.connection is connection
-            and operation.exchange.sent_at is not None
-            and not operation.exchange.done
-            and not operation.exchange.interim
+            exchange.sent_at + self.policy.answer_patience
+            for exchange in asked
+            if exchange.sent_at is not None and not exchange.done and not exchange.interim
         ]
         return min(at, default=None)
+
+    def _probe_quiet(self, now: float) -> None:
+        """Ask channels whose server has promised an answer, and says nothing, whether they are alive."""
+        for connection in self.channels:
+            if self._is_quiet(connection, now):
+                self._probes[connection] = connection.echo(session=self.session)
+
+    def _is_quiet(self, connection: Connection, now: float) -> bool:
+        at = self._quiet_at(connection)
+        return at is not None and now >= at
+
+    def _quiet_at(self, connection: Connection) -> float | None:
+        """When a channel is to be probed unless something comes; None while nothing is pending, or the last
+        probe is outstanding.
+        """
+        probe = self._probes.get(connection)
+        if not self.policy.probes or connection.heard_at is None or (probe is not None and not probe.done):
+            return None
+        if not any(exchange.is_pending for exchange in self._exchanges_on(connection)):
+            return None
+        return connection.heard_at + self.policy.answer_patience
+
+    def _exchanges_on(self, connection: Connection) -> list[Exchange]:
+        """Return what was sent last of each operation, where that was on this connection."""
+        return [one.exchange for one in self.operations if one.exchange.connection is connection]
 
     def _notice_losses(self) -> None:
         """Take lost channels out, and let ChannelSequence go up by the step for each, while one is left."""
@@ -350,6 +381,7 @@ class Multichannel:
         for connection in gone:
             del self._ways[connection]
             self._seen.pop(connection, None)
+            self._probes.pop(connection, None)
         self._dismissed.difference_update(gone)
         self.lost += lost
         # The loss of the last channel counts when there is a session again.

@@ -278,6 +278,61 @@ def test_a_silent_transport_is_reset_and_what_it_held_repeated() -> None:
     assert [exchange.connection for exchange in operation.exchanges] == [first, second]
 
 
+def pending_lock(bench: Bench) -> Operation:
+    """Wait, over the first channel, for a lock that another open has; the server has promised an answer."""
+    held = bench.core.lock(bench.open(), [LockElement(offset=0, length=1, flags=EXCLUSIVE)])
+    bench.finish(held)
+    wanted = LockElement(offset=0, length=1, flags=LockFlags.EXCLUSIVE_LOCK)
+    waiting = bench.core.lock(bench.opened, [wanted], connection=bench.channels[0])
+    bench.wire.run(lambda: waiting.exchange.is_pending)
+    return waiting
+
+
+def test_a_channel_that_keeps_its_promise_waiting_is_probed_and_kept_while_it_answers() -> None:
+    bench = Bench(policy=FailoverPolicy(answer_patience=60.0))
+    first, _ = bench.channels
+    operation = pending_lock(bench)
+    for _ in range(3):
+        heard = first.heard_at
+        assert heard is not None and heard == bench.wire.now
+        assert bench.core.next_deadline() == heard + 60
+        bench.core.advance(heard + 59.9)
+        assert not first.transport.waiting and not bench.core.has_news(heard + 59.9)
+        bench.wire.now = heard + 60
+        assert bench.core.has_news(bench.wire.now)
+        bench.core.advance(bench.wire.now)
+        assert len(first.transport.waiting) == 1
+        assert bench.core.next_deadline() == heard + 120
+        bench.wire.run(lambda heard=heard: first.heard_at != heard)
+        assert not bench.core.has_news(bench.wire.now)
+    assert first.lost is None and operation.exchange.is_pending and operation.repetitions == 0
+
+
+def test_a_channel_that_does_not_answer_a_probe_is_reset_and_what_was_pending_repeated() -> None:
+    bench = Bench(policy=FailoverPolicy(answer_patience=60.0))
+    first, second = bench.channels
+    operation = pending_lock(bench)
+    bench.wire.now += 60
+    bench.core.advance(bench.wire.now)
+    first.transport.waiting.clear()
+    bench.core.advance(bench.wire.now + 59.9)
+    assert first.lost is None and not first.transport.waiting
+    assert bench.core.has_news(bench.wire.now + 60)
+    bench.core.advance(bench.wire.now + 60)
+    assert first.lost is not None and bench.core.ended == [first]
+    assert [exchange.connection for exchange in operation.exchanges] == [first, second]
+
+
+def test_a_client_that_does_not_probe_waits_as_long_as_it_takes() -> None:
+    bench = Bench(policy=FailoverPolicy(answer_patience=60.0, probes=False))
+    first, _ = bench.channels
+    pending_lock(bench)
+    later = bench.wire.now + 3600
+    assert bench.core.next_deadline() is None and not bench.core.has_news(later)
+    bench.core.advance(later)
+    assert first.lost is None and not first.transport.waiting
+
+
 # Channels
 
 

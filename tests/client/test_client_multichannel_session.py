@@ -121,6 +121,27 @@ def test_a_waiting_lock_moves_to_another_channel(lab: PromptLab) -> None:
     assert rival.lock().actual is Status.LOCK_NOT_GRANTED
 
 
+@pytest.mark.parametrize(
+    ("probes", "expected", "repetitions"), [(True, Status.SUCCESS, 1), (False, NO_ANSWER, 0)]
+)
+def test_a_waiting_lock_moves_from_a_channel_that_falls_silent(
+    lab: PromptLab, probes: bool, expected: object, repetitions: int
+) -> None:
+    policy = FailoverPolicy(answer_patience=1.0, probes=probes)
+    session = lab.multichannel_session(channels=2, policy=policy)
+    file = session.open()
+    rival = lab.another_client().tree().open(file.core.file_name)
+    assert rival.lock().actual is Status.SUCCESS
+    waiting = file.lock(fail_immediately=False, wait=False, on=session.channels[1])
+    assert waiting.wait_pending()
+    assert waiting.wait(within=10).actual is NO_ANSWER
+    assert waiting.repetitions == 0 and not session.core.lost
+    session.channels[1].faults.apply(FaultKind.PLUG)
+    assert rival.unlock().actual is Status.SUCCESS
+    assert waiting.wait().actual is expected
+    assert waiting.repetitions == repetitions == len(session.core.ended)
+
+
 def test_lesser_interfaces_stand_in_until_the_better_are_back(lab: PromptLab) -> None:
     session = lab.multichannel_session(channels=2, policy=FailoverPolicy(interface_pause=5.0))
     file = session.open()
