@@ -86,8 +86,9 @@ ONE_REPORT: Final = "--one-report"
 pytest's JUnit, want those of setup and teardown too."""
 HANDED_OUT: Final = 1
 """Cases that xdist gives a worker at once. In chunks the slow ones, which come first, would all go to one."""
-HANDED_OUT_SIMULATED: Final = 2
-"""As many, where no case takes real time: a worker with nothing in reserve waits for every next one."""
+HANDED_OUT_SIMULATED: Final = 20
+"""As many, where no case takes real time: every handing out costs more than what may be left over for one
+worker at the end."""
 
 SELECTORS: Final = (
     ("--area", "AREA", "only cases of this area"),
@@ -95,6 +96,9 @@ SELECTORS: Final = (
     ("--requirement", "ID", "only cases that cite this requirement"),
     ("--case", "ID", "only this case, or case/variant"),
 )
+
+OBJECTS_OF_A_CASE: Final = 20_000
+"""How many new objects let the garbage collector look for what it can free; Python's own number is 700."""
 
 _GREEN: Final = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OBSERVED})
 
@@ -172,11 +176,13 @@ def _hand_out(config: pytest.Config, most: int) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a case as every other item, but report setup and teardown only where they fail: for each case
-    they would be two more reports for the controller to read, and they say nothing.
+    they would be two more reports for the controller to read, and they say nothing. That a case begins is
+    told where another one can bring down the server of both.
     """
     if not isinstance(item, CaseItem) or not item.config.getoption(ONE_REPORT):
         return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    if _run_of(item.config).executor().bench.is_shared:
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         if report.when == "call" or not report.passed:
             item.ihook.pytest_runtest_logreport(report=report)
@@ -191,9 +197,7 @@ def pytest_pycollect_makeitem(
     case = case_of(obj)
     if case is None or not collector.funcnamefilter(name) or case.function.__name__ != name:
         return None
-    run = collector.config.pluginmanager.get_plugin(RUN)
-    assert isinstance(run, _Run)
-    mistakes = problems([case], run.catalogue)
+    mistakes = problems([case], _run_of(collector.config).catalogue)
     if mistakes:
         raise collector.CollectError("\n".join(mistakes))
     return [CaseItem.of(collector, case, variant) for variant in case.variants]
@@ -222,9 +226,7 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the case; what came is reported by `pytest_runtest_makereport`."""
-        run = self.config.pluginmanager.get_plugin(RUN)
-        assert isinstance(run, _Run)
-        self.result = run.execute(self.case, self.variant)
+        self.result = _run_of(self.config).execute(self.case, self.variant)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the case is written."""
@@ -274,9 +276,17 @@ def _shape(report: pytest.TestReport, result: ResultRecord, config: pytest.Confi
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Spare the garbage collector what was collected: it is much, and it lives as long as the session."""
+    """Let the garbage collector come less often: a case's world is one knot that nothing frees before the
+    case is over.
+    """
     if case_items(session.items):
-        gc.freeze()
+        _spare_what_lives_on()
+        gc.set_threshold(OBJECTS_OF_A_CASE)
+
+
+def _spare_what_lives_on() -> None:
+    """Spare the garbage collector what there is by now: it is much, and it lives as long as the session."""
+    gc.freeze()
 
 
 def case_items(items: Iterable[pytest.Item]) -> list[CaseItem]:
@@ -329,6 +339,12 @@ class _Run(ABC):
             config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
             items[:] = chosen
         items[:] = start_order(items, lambda item: item.case if isinstance(item, CaseItem) else None)
+
+
+def _run_of(config: pytest.Config) -> _Run:
+    run = config.pluginmanager.get_plugin(RUN)
+    assert isinstance(run, _Run)
+    return run
 
 
 class _Alone(_Run):
@@ -459,6 +475,7 @@ class _Controller(_Run):
             self.stop()
             pytest.exit(str(error), returncode=int(ExitCode.USAGE))
         self._ledger.begin(records)
+        _spare_what_lives_on()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -662,6 +679,7 @@ class _Controller(_Run):
         """Write the end, and decide the exit code where there were cases."""
         if self._ledger is None:
             return
+        _spare_what_lives_on()
         self._ledger.interrupted = self._interrupted
         if not self._interrupted:
             self._ledger.look_back(self.executor().expectations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import struct
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -15,8 +16,9 @@ T = TypeVar("T")
 SEED_BITS: Final = 63
 _BLOCK: Final = 32
 """Bytes of one HMAC-SHA256 output."""
-_STORE: Final = 8 * _BLOCK
-"""Bytes that decisions are drawn from before the next are fetched."""
+_STORE: Final = struct.Struct(">32I")
+"""What decisions are drawn from before the next is fetched: words of 32 bits."""
+_WORD_BITS: Final = 32
 
 
 def fresh_seed() -> int:
@@ -63,30 +65,25 @@ def seeded(seed: int, *names: str) -> Entropy:
 class Choices:
     """Decisions drawn from an entropy stream."""
 
-    __slots__ = ("_entropy", "_position", "_store")
+    __slots__ = ("_entropy", "_words")
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
-        self._store = b""
-        self._position = 0
+        self._words: list[int] = []
 
     def fraction(self) -> float:
         """Return a number from 0 (included) to 1 (excluded), of 32 bits."""
-        return self._integer(4) / 2**32
+        return self._word() / (1 << _WORD_BITS)
 
     def below(self, limit: int) -> int:
         """Return an integer from 0 to `limit` - 1; a positive `limit` far below 2**64 keeps it even."""
-        return self._integer(8) % limit
+        return (self._word() << _WORD_BITS | self._word()) % limit
 
-    def _integer(self, size: int) -> int:
-        """Take an integer of `size` bytes; the stream is fetched in larger pieces."""
-        end = self._position + size
-        if end > len(self._store):
-            self._store = self._store[self._position :] + self._entropy(_STORE)
-            self._position, end = 0, size
-        value = int.from_bytes(self._store[self._position : end], "big")
-        self._position = end
-        return value
+    def _word(self) -> int:
+        """Take a word; they are stored last first."""
+        if not self._words:
+            self._words.extend(reversed(_STORE.unpack(self._entropy(_STORE.size))))
+        return self._words.pop()
 
     def one_of(self, items: Sequence[T]) -> T:
         """Return one of the items, which are not empty."""

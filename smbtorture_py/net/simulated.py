@@ -353,7 +353,7 @@ class SimulatedWorld:
 
     def call_at(self, when: float, callback: Callable[[float], None]) -> Timer:
         """Call `callback(now)` at `when`, after everything that was asked for that time before."""
-        return self._timers.call_at(max(when, self._now), callback)
+        return self._timers.call_at(when if when > self._now else self._now, callback)
 
     # Running
 
@@ -384,12 +384,11 @@ class SimulatedWorld:
             # Only where time is about to move can a service be due before the next event.
             service, due = self._next_tick()
         if first is not None and (due is None or first <= due):
-            event = self._timers.pop(deadline)
-            if event is None:
+            if first > deadline:
                 return False
-            when, call = event
-            self._now = max(self._now, when)
-            call.make(self._now)
+            if first > self._now:
+                self._now = first
+            self._timers.take_first().make(self._now)
             return True
         if service is None or due is None or due > deadline:
             return False

@@ -57,9 +57,14 @@ class TimerQueue:
     @property
     def next_due(self) -> float | None:
         """When the first call is due, or None."""
-        while self._heap and not self._heap[0][2].pending:
-            heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap and not heap[0][2].pending:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def take_first(self) -> ScheduledCall:
+        """Take the call that `next_due` has just told of; raises IndexError where there is none."""
+        return heappop(self._heap)[2]
 
     def pop(self, until: float, last: int | None = None) -> tuple[float, ScheduledCall] | None:
         """Take the first call due by `until` and added no later than number `last`; None without one."""

@@ -155,6 +155,10 @@ _KINDS: Final[dict[type[Record], str]] = {
     HookRecord: "hook",
     EndRecord: "end",
 }
+_NAMES: Final = {
+    kind: tuple(one.name for one in fields(kind))
+    for kind in (RunRecord, CaseRecord, ResultRecord, HookRecord, EndRecord, Observation)
+}
 
 
 def full_id(case: str, variant: str) -> str:
@@ -174,7 +178,7 @@ def to_json(record: Record) -> str:
 
 def _fields_of(record: Record | Observation) -> dict[str, object]:
     """Return the fields of one record; `asdict` would copy whatever is in them."""
-    return {one.name: getattr(record, one.name) for one in fields(record)}
+    return {name: getattr(record, name) for name in _NAMES[type(record)]}
 
 
 def schema_text() -> str:

@@ -3,8 +3,8 @@ part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import cache
 
 from smbtorture_py.server.defects import DEFECTS, Defect
 from smbtorture_py.server.parts import Parts
@@ -12,9 +12,13 @@ from smbtorture_py.server.policies import Policies
 from smbtorture_py.server.policies.products import POLICIES
 
 
-def compose(policy_name: str, defect_ids: Sequence[str]) -> tuple[Policies, Parts]:
-    """Make the policies and parts of a named policy with defects; raises KeyError for a name that does not
-    exist."""
+@cache
+def compose(policy_name: str, defect_ids: tuple[str, ...]) -> tuple[Policies, Parts]:
+    """Return the policies and parts of a named policy with defects; raises KeyError for a name that does not
+    exist.
+
+    Neither has a state, so that servers can share them.
+    """
     policies, parts = POLICIES[policy_name](), Parts()
     for defect_id in defect_ids:
         policies, parts = apply(DEFECTS[defect_id], policies, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -125,10 +126,10 @@ class Open:
     is_resilient: bool = False
     resiliency_timeout: float = 0.0
     resilient_open_timeout: float | None = None
-    lock_sequence_array: list[LockSequence] = field(
-        default_factory=lambda: [LockSequence() for _ in range(LOCK_SEQUENCES + 1)]
+    lock_sequence_array: defaultdict[int, LockSequence] = field(
+        default_factory=lambda: defaultdict(LockSequence)
     )
-    """Index 1 to 64; index 0 is never used."""
+    """By index, 1 to 64; entries come to be when they are first asked for, since most opens need none."""
     lease: Lease | None = None
     create_guid: bytes | None = None
     app_instance_id: bytes | None = None

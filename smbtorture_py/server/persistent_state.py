@@ -143,7 +143,7 @@ class PersistentOpen:
             ),
             lock_sequences=tuple(
                 LockSequenceRecord(index, entry.sequence_number)
-                for index, entry in enumerate(open_.lock_sequence_array)
+                for index, entry in sorted(open_.lock_sequence_array.items())
                 if entry.valid
             ),
         )

@@ -112,7 +112,7 @@ class Server:
     ) -> Server:
         """Make a server of a named policy with the named defects; raises KeyError for names that do not
         exist."""
-        policies, parts = compose(policy, defects)
+        policies, parts = compose(policy, tuple(defects))
         return cls(config, policies, parts, entropy=entropy, now=now)
 
     def accept(

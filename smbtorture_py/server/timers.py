@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from smbtorture_py.server.session import SessionState
@@ -14,15 +15,22 @@ if TYPE_CHECKING:
 def next_deadline(server: Server) -> float | None:
     """When something is due next: the earliest session that expires, or deadline of a part; None for
     never."""
-    deadlines = [
-        session.expiration_time
-        for session in server.global_session_table.values()
-        if session.state is SessionState.VALID and session.expiration_time is not None
-    ]
+    # Plain loops: a simulated network asks before every step.
+    first = math.inf
+    for session in server.global_session_table.values():
+        due = session.expiration_time
+        if due is not None and due < first and session.state is SessionState.VALID:
+            first = due
     idle_deadline = server.policies.connection_loss.idle_deadline
-    deadlines += [due for one in server.connection_list if (due := idle_deadline(one)) is not None]
-    deadlines += [due for source in server.deadline_sources if (due := source.next_deadline()) is not None]
-    return min(deadlines, default=None)
+    for connection in server.connection_list:
+        due = idle_deadline(connection)
+        if due is not None and due < first:
+            first = due
+    for source in server.deadline_sources:
+        due = source.next_deadline()
+        if due is not None and due < first:
+            first = due
+    return first if first < math.inf else None
 
 
 def run_due(server: Server, now: float) -> None:

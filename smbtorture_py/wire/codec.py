@@ -111,23 +111,22 @@ class Body:
         """Encode into buffers that follow each other on the wire; bulk data is passed on, never copied."""
         variable = self._variable()
         layout = self.layout
+        parts: list[Buffer] = []
         if layout is not None and layout.found == variable:
-            parts = [self._fixed(variable, layout.positions), layout.image]
+            parts += (self._fixed(variable, layout.positions), layout.image)
         else:
             start = position = HEADER_SIZE + self._fixed_size()
             positions = []
-            gaps = []
             for part, boundary in zip(variable, self.BOUNDARIES, strict=True):
-                at = align(position, boundary) if len(part) else position
-                positions.append(at)
-                gaps.append(at - position)
-                position = at + len(part)
-            parts = [self._fixed(variable, positions)]
-            for part, gap in zip(variable, gaps, strict=True):
-                if gap:
-                    parts.append(bytes(gap))
                 if len(part):
+                    at = align(position, boundary)
+                    if at > position:
+                        parts.append(bytes(at - position))
                     parts.append(part)
+                    position = at
+                positions.append(position)
+                position += len(part)
+            parts.insert(0, self._fixed(variable, positions))
             if self.trailing is None and self.PAD_EMPTY and position == start:
                 parts.append(b"\0")
         if self.trailing is not None and len(self.trailing):

@@ -8,7 +8,6 @@ import itertools
 import random
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from smbtorture_py.crypto.signing import (
     compute_signature,
@@ -65,11 +64,11 @@ def _reference(algorithm: SigningAlgorithm, key: bytes, message: bytes, nonce: b
     zeroed = message[:48] + bytes(16) + message[64:]
     if algorithm is SigningAlgorithm.HMAC_SHA256:
         return hmac.new(key, zeroed, hashlib.sha256).digest()[:16]
-    if algorithm is SigningAlgorithm.AES_GMAC:
-        return AESGCM(key).encrypt(nonce, b"", zeroed)
     from Cryptodome.Cipher import AES
     from Cryptodome.Hash import CMAC
 
+    if algorithm is SigningAlgorithm.AES_GMAC:
+        return bytes(AES.new(key, AES.MODE_GCM, nonce=nonce).update(zeroed).digest())
     return bytes(CMAC.new(key, zeroed, ciphermod=AES).digest())
 
 
@@ -149,6 +148,14 @@ def test_signing_algorithm_of() -> None:
     assert (
         signing_algorithm_of(Dialect.SMB_3_1_1, SigningAlgorithm.HMAC_SHA256) is SigningAlgorithm.HMAC_SHA256
     )
+
+
+@pytest.mark.parametrize("algorithm", [SigningAlgorithm.AES_CMAC, SigningAlgorithm.AES_GMAC])
+@pytest.mark.parametrize("size", [0, 15, 17, 24, 32])
+def test_a_key_of_another_size_is_refused(algorithm: SigningAlgorithm, size: int) -> None:
+    """AES itself would take 24 and 32 bytes."""
+    with pytest.raises(ValueError, match=r"AES-128|[Ii]nvalid key size"):
+        compute_signature(algorithm, bytes(size), [bytes(64)], message_id=0, is_server=False, is_cancel=False)
 
 
 def test_an_unknown_algorithm_is_refused() -> None:

@@ -19,8 +19,8 @@ from smbtorture_py.server.policies.products import POLICIES
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("identifier", DEFECTS)
 def test_every_defect_composes_with_every_policy(policy: str, identifier: str) -> None:
-    policies, parts = compose(policy, [identifier])
-    plain_policies, plain_parts = compose(policy, [])
+    policies, parts = compose(policy, (identifier,))
+    plain_policies, plain_parts = compose(policy, ())
     found = DEFECTS[identifier]
     changed = [
         (type(getattr(policies, name)), type(getattr(plain_policies, name)))
@@ -37,16 +37,16 @@ def test_every_defect_composes_with_every_policy(policy: str, identifier: str) -
 
 
 def test_defects_stack() -> None:
-    policies, _ = compose("windows", ["bind-unsigned-accepted", "bind-signature-not-verified"])
+    policies, _ = compose("windows", ("bind-unsigned-accepted", "bind-signature-not-verified"))
     assert type(policies.bind).signature_is_required is not BindPolicy.signature_is_required
     assert type(policies.bind).signature_is_right is not BindPolicy.signature_is_right
 
 
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(KeyError):
-        compose("nobody", [])
+        compose("nobody", ())
     with pytest.raises(KeyError):
-        compose("specification", ["no-such-defect"])
+        compose("specification", ("no-such-defect",))
 
 
 def test_a_defect_must_say_what_it_is() -> None:
