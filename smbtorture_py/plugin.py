@@ -86,9 +86,8 @@ ONE_REPORT: Final = "--one-report"
 pytest's JUnit, want those of setup and teardown too."""
 HANDED_OUT: Final = 1
 """Cases that xdist gives a worker at once. In chunks the slow ones, which come first, would all go to one."""
-HANDED_OUT_SIMULATED: Final = 20
-"""As many, where no case takes real time: every handing out costs more than what may be left over for one
-worker at the end."""
+HANDED_OUT_SIMULATED: Final = 2
+"""As many, where no case takes real time: a worker with nothing in reserve waits for every next one."""
 
 SELECTORS: Final = (
     ("--area", "AREA", "only cases of this area"),
@@ -338,7 +337,11 @@ class _Run(ABC):
             kept = {id(item) for item in chosen}
             config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
             items[:] = chosen
-        items[:] = start_order(items, lambda item: item.case if isinstance(item, CaseItem) else None)
+        items[:] = start_order(items, _case_of)
+
+
+def _case_of(item: pytest.Item) -> tuple[Case, Variant] | None:
+    return (item.case, item.variant) if isinstance(item, CaseItem) else None
 
 
 def _run_of(config: pytest.Config) -> _Run:

@@ -159,13 +159,32 @@ def smoke(planned: Sequence[tuple[Case, Variant]]) -> list[tuple[Case, Variant]]
     return list(last.values())
 
 
-def start_order(items: Sequence[T], case_of: Callable[[T], Case | None]) -> list[T]:
-    """Return items as they are to be started: slow cases first, those that disturb others last."""
+def start_order(items: Sequence[T], case_of: Callable[[T], tuple[Case, Variant] | None]) -> list[T]:
+    """Return items as they are to be started: slow cases first, those that disturb others last, and those
+    that take turns evenly among the rest, so that few workers wait at once.
+    """
+    slow: list[T] = []
+    plain: list[T] = []
+    in_turn: list[T] = []
+    disturbing: list[T] = []
+    for item in items:
+        found = case_of(item)
+        if found is None:
+            plain.append(item)
+            continue
+        case, variant = found
+        if case.disturbs is not None:
+            disturbing.append(item)
+        elif case.slow:
+            slow.append(item)
+        elif case.turns_over(variant):
+            in_turn.append(item)
+        else:
+            plain.append(item)
+    return [*slow, *_spread(plain, in_turn), *disturbing]
 
-    def rank(item: T) -> int:
-        case = case_of(item)
-        if case is None:
-            return 1
-        return 2 if case.disturbs is not None else 0 if case.slow else 1
 
-    return sorted(items, key=rank)
+def _spread(many: Sequence[T], few: Sequence[T]) -> list[T]:
+    """Return both, each in its order, the few evenly among the many."""
+    placed = [((number + 0.5) / len(part), item) for part in (many, few) for number, item in enumerate(part)]
+    return [item for _, item in sorted(placed, key=lambda one: one[0])]

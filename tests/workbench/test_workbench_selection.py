@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smbtorture_py.conformance.case import Disturbance, case, case_of
+from smbtorture_py.conformance.case import Disturbance, Turns, case, case_of
 from smbtorture_py.conformance.catalogue import Level, shipped
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.results.exit_codes import ExitCode
@@ -77,7 +77,7 @@ def test_smoke_is_small_and_harmless(planned):
     assert not any(one.slow or one.disturbs for one, _ in chosen)
 
 
-def test_slow_cases_start_first_and_disturbing_ones_last():
+def test_slow_cases_start_first_disturbing_ones_last_and_turns_are_spread():
     def declared(name, **more):
         def function(lab):
             """It does nothing."""
@@ -85,8 +85,17 @@ def test_slow_cases_start_first_and_disturbing_ones_last():
         return case(name, requirements=["SMB2-3.3.5.4-04"], **more)(function)
 
     loud = declared("own.loud", disturbs=Disturbance.RESTART)
-    plain, slow = declared("own.plain"), declared("own.slow", slow=True)
-    assert start_order([loud, plain, slow], case_of) == [slow, plain, loud]
+    slow = declared("own.slow", slow=True)
+    plain = [declared(f"own.plain-{number}") for number in range(6)]
+    first, second = (declared(f"own.turn-{number}", takes_turns=Turns("it")) for number in range(2))
+
+    def found(function):
+        one = case_of(function)
+        return one, one.variants[0]
+
+    order = start_order([loud, first, second, *plain, slow], found)
+    assert order == [slow, *plain[:2], first, *plain[2:5], second, plain[5], loud]
+    assert start_order([plain[0], None], lambda one: one and found(one)) == [plain[0], None]
 
 
 SUITE = '''
