@@ -289,6 +289,8 @@ def run_command(
     arguments += ["--target", target, "-p", "no:cacheprovider", "-W", IGNORED_WARNING]
     # Cases use `check`, not assert: compiling them as pytest does by default costs a second a run.
     arguments += ["--assert=plain", "-p", "no:hypothesispytest", "--one-report"]
+    # They write from Python, if at all: to catch what is written to file descriptors costs another second.
+    arguments += ["--capture=sys"]
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):
         arguments += ["-p", PLUGIN]
