@@ -428,8 +428,9 @@ class _Controller(_Run):
         """Node id -> full id of everything planned."""
         self._in_flight: dict[str, None] = {}
         """Full ids of what runs at this moment, oldest first."""
-        self._suspects: dict[str, None] = {}
-        """Full ids of what is to be run again, alone."""
+        self._suspects: dict[str, bool] = {}
+        """Full ids of what is to be run again, alone; True where its own process died, False where the server
+        did."""
         self._baseline = _baseline(config)
         self._gate: Gate | None = None
 
@@ -544,7 +545,7 @@ class _Controller(_Run):
         key = self._keys.get(crashitem)
         if key is not None:
             self._in_flight.pop(key, None)
-            self._suspects[key] = None
+            self._suspects[key] = True
             report.outcome = "skipped"
             report.longrepr = (crashitem, 0, "the process that ran it died; it is run again, alone")
 
@@ -556,7 +557,8 @@ class _Controller(_Run):
             if started is not None and started.bench.is_shared:
                 self._revive(started)
             return
-        self._suspects |= {**self._in_flight, result.key: None}
+        for key in (*self._in_flight, result.key):
+            self._suspects.setdefault(key, False)
         if answers(started.bench.target, 0.0):
             return  # Another case of those in flight has told of the same crash.
         self._ledger.crashes += 1
@@ -616,15 +618,15 @@ class _Controller(_Run):
         items = {item.key: item for item in case_items(session.items)}
         while self._suspects:
             key = next(iter(self._suspects))
-            del self._suspects[key]
+            kills_processes = self._suspects.pop(key)
             if key in items:
-                self._rerun(items[key])
+                self._rerun(items[key], kills_processes=kills_processes)
 
-    def _rerun(self, item: CaseItem) -> None:
+    def _rerun(self, item: CaseItem, *, kills_processes: bool) -> None:
         """Run a suspect alone and report it as if it had come from a worker."""
         executor = self.executor()
-        if item.case.disturbs is not None:
-            # It may need to control the server, which only this process can.
+        if item.case.disturbs is not None or not kills_processes:
+            # It may need to control the server, which only this process can; another one would take longer.
             result = executor.run(item.case, item.variant, ATTEMPT)
         else:
             arguments = [*self._config.args, "--rootdir", str(self._config.rootpath), *_ALONE_ARGUMENTS]

@@ -1,6 +1,7 @@
-"""Running one case alone, in a process of its own: the way to see which of several suspects is to blame.
+"""Running one case alone, in a process of its own: what a case needs whose process has died.
 
-A case is a suspect when it was in flight while the server went down, or when the process that ran it died.
+It is a suspect then, like those that were in flight while the server went down; these run alone too, to see
+which is to blame, but any process will do.
 """
 
 from __future__ import annotations
