@@ -143,8 +143,10 @@ class TcpEndpoint(Endpoint):
 
     def _reset(self) -> None:
         self._drop_output()
-        self._loop.watch(self._socket, 0, self._ready)
-        reset(self._socket)
+        # In a world that nobody closed the garbage collector may have come to the socket first.
+        if self._socket.fileno() >= 0:
+            self._loop.watch(self._socket, 0, self._ready)
+            reset(self._socket)
 
     def _forget(self) -> None:
         linux.repair(self._socket)

@@ -354,6 +354,15 @@ def test_an_address_in_use_is_an_os_error(bench: Bench) -> None:
         bench.world.listen(bench.address, EchoService())
 
 
+def test_a_real_world_ends_whose_socket_the_garbage_collector_has_closed() -> None:
+    """A world that nobody closes and its sockets may be collected in any order."""
+    made = make_bench("real")
+    link = made.connect()
+    link.endpoint._socket.close()
+    made.world.close()
+    assert link.endpoint.gone
+
+
 def test_several_real_addresses_and_an_orderly_end() -> None:
     world = RealWorld(4)
     service = EchoService()
