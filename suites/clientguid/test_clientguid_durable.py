@@ -8,10 +8,12 @@ from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.lab.handle_contexts import reconnect
-from smbtorture_py.conformance.needs import DURABLE_HANDLES, LEASING, RESILIENCY, SECOND_USER, SMB3
+from smbtorture_py.conformance.needs import BLACKHOLE, DURABLE_HANDLES, LEASING, RESILIENCY, SECOND_USER, SMB3
+from smbtorture_py.net.faults import FaultKind
 from smbtorture_py.wire.ioctl_payloads.fsctl_code import FsctlCode
 from smbtorture_py.wire.ioctl_payloads.resiliency import NetworkResiliencyRequest
 from smbtorture_py.wire.status import Status
+from suites.bind.losses import HARM
 from suites.clientguid.guids import DIFFERENT, MAY_USE_ZERO, SAME, USES_ZERO, client, logon, pair
 from suites.durable.handles import BATCH, KINDS, LEASED, Client, Kind
 from suites.persistent.handles import NEEDS, on_ca, persistent
@@ -86,6 +88,26 @@ def test_a_handle_with_a_lease_and_another_client_guid(lab: Lab, how: str, kind:
     answer = handle.reconnect(thief)
     check(answer, requirement=which, specification=Status.OBJECT_NAME_NOT_FOUND, not_enforced=Status.SUCCESS)
     check.alive(thief.session)
+
+
+@case(
+    "clientguid.durable-lease-after-fault",
+    requirements=["SMB2-3.3.5.9.12-02"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING, BLACKHOLE],
+    variants={"fault": list(FaultKind)},
+)
+def test_the_owner_comes_back_whatever_happens(lab: Lab, fault: FaultKind) -> None:
+    """However its connection ends, and whatever happens to its reconnect, a handle with a lease comes back to
+    its ClientGuid after another client has tried in vain.
+    """
+    first, second = pair(lab, "other")
+    owner = client(lab, first)
+    handle = owner.handle(Kind.V2_LEASE_V2)
+    back = owner.back_after(FaultKind.CLOSE if fault in HARM else fault, handle)
+    handle.reconnect(client(lab, second)).required(Status.OBJECT_NAME_NOT_FOUND)
+    answer = handle.reconnect_harmed(back, fault) if fault in HARM else handle.reconnect(back)
+    check(answer, specification=Status.SUCCESS)
+    check.alive(answer.open.tree.session)
 
 
 @case(

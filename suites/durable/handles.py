@@ -20,14 +20,18 @@ from smbtorture_py.conformance.lab.handle_contexts import (
 )
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.conformance.target import Account, ShareRole
-from smbtorture_py.net.faults import FaultKind
+from smbtorture_py.net.faults import FaultKind, Position
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
-from suites.bind.losses import lose
+from suites.bind.losses import NOTICED, harm, lose
 
 EVERYTHING: Final = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
+LONG_ANSWER: Final = 65536
+"""More than a plugged connection takes in."""
+A_MOMENT: Final = 2.0
+"""Seconds in which a server answers a request or ends its connection, or does neither."""
 MOMENT: Final = 0.05
 """Seconds in which a server that has begun to close what a session had open comes to its end."""
 
@@ -124,6 +128,20 @@ class Handle:
         arguments.setdefault("requested_oplock_level", self.kind.oplock_level)
         return client.tree.create(self.file.name if name is None else name, **arguments)
 
+    def reconnect_harmed(self, client: Client, fault: FaultKind) -> CreateAnswer:
+        """Come back for it with a signed CREATE to which a fault of `HARM` happens: one that is held up or
+        comes in pieces counts; after one that comes damaged or twice come back once more.
+        """
+        harm(client.session.connection, fault)
+        answer = self.reconnect(client, sign=True, wait=False)
+        if fault in (FaultKind.DELAY, FaultKind.SPLIT):
+            answer.wait()
+            return answer
+        answer.wait(within=A_MOMENT)
+        client.lab.settle()
+        client.lose()
+        return self.reconnect(client.back())
+
     def adopt(self, file: LabOpen) -> Handle:
         """Take the open of a reconnect for the one that was lost."""
         self.file = file
@@ -212,6 +230,20 @@ class Client:
             lambda answer: answer.actual is Status.SUCCESS,
         ).required()
         self.lab.pause(MOMENT)
+
+    def back_after(self, fault: FaultKind, handle: Handle) -> Client:
+        """Lose the connection in any way, and come back as the same client with a new session, which names
+        the old one where the server need not know that it has ended.
+        """
+        if fault in NOTICED:
+            self.lose(fault)
+            return self.back()
+        handle.file.write(bytes(LONG_ANSWER)).required()
+        self.session.connection.faults.arm(fault, Position.AFTER_EXECUTION)
+        handle.file.read(wait=False)
+        offer = Offering(client_guid=self.session.channels[0].core.client_guid)
+        previous = self.session.session_id
+        return Client(self.lab.logon(offer=offer, previous_session_id=previous), self.share)
 
     def back(self, user: Account | None = None) -> Client:
         """Come back as the same client, with a new session, once the old one has ended."""

@@ -19,7 +19,7 @@ from smbtorture_py.conformance.needs import (
 )
 from smbtorture_py.conformance.stops import Blocked
 from smbtorture_py.conformance.target import ShareRole
-from smbtorture_py.net.faults import FaultKind, Position
+from smbtorture_py.net.faults import FaultKind
 from smbtorture_py.wire.create import (
     AccessMask,
     CreateDisposition,
@@ -35,14 +35,12 @@ from smbtorture_py.wire.create_contexts import (
 )
 from smbtorture_py.wire.lease import LeaseFlags, LeaseState
 from smbtorture_py.wire.status import Status
-from suites.bind.losses import NOTICED, SILENT
+from suites.bind.losses import HARM, NOTICED, SILENT
 from suites.durable.handles import BATCH, KINDS, LEASED, SOME, Client, Handle, Kind, check_data
 from suites.tree.dialects import DIALECTS, SMB_2, SMB_3
 
 DATA: Final = b"written before the connection was lost"
 SEVERAL: Final = 5
-LONG_ANSWER: Final = 65536
-"""More than a plugged connection takes in."""
 
 
 def right(kind: Kind) -> str:
@@ -110,8 +108,7 @@ def test_a_durable_handle_survives_every_end_of_a_connection(lab: Lab, fault: Fa
     """However its connection ends, a durable handle can be reconnected."""
     client = Client(lab.logon())
     handle = client.handle(kind)
-    client.lose(fault)
-    back = client.back()
+    back = client.back_after(fault, handle)
     check(handle.reconnect(back), specification=Status.SUCCESS)
     check.alive(back.session)
 
@@ -120,19 +117,34 @@ def test_a_durable_handle_survives_every_end_of_a_connection(lab: Lab, fault: Fa
     "durable.reconnect-after-silence",
     requirements=["SMB2-3.3.5.5.3-30", "SMB2-3.3.7.1-04"],
     needs=[SMB3, DURABLE_HANDLES, LEASING, BLACKHOLE],
-    variants={"fault": SILENT, "kind": [Kind.V1_BATCH, Kind.V2_LEASE_V2]},
+    variants={"fault": (*SILENT, FaultKind.FORGET), "kind": [Kind.V1_BATCH, Kind.V2_LEASE_V2]},
 )
 def test_a_client_that_names_its_silent_session_comes_back(lab: Lab, fault: FaultKind, kind: Kind) -> None:
     """A client whose connection fell silent names its session at the next logon and gets its handle back."""
     client = Client(lab.logon())
     handle = client.handle(kind)
-    handle.file.write(bytes(LONG_ANSWER)).required()
-    client.session.connection.faults.arm(fault, Position.AFTER_EXECUTION)
-    handle.file.read(wait=False)
-    session = lab.logon(previous_session_id=client.session.session_id)
-    back = Client(session)
+    back = client.back_after(fault, handle)
     check(handle.reconnect(back), specification=Status.SUCCESS)
-    check.alive(session)
+    check.alive(back.session)
+
+
+@case(
+    "durable.reconnect-comes-to-harm",
+    requirements=["SMB2-3.3.5.9.7-01", "SMB2-3.3.5.9.12-02"],
+    needs=[SMB3, DURABLE_HANDLES, LEASING],
+    variants={"fault": HARM, "kind": SOME},
+)
+def test_a_reconnect_comes_to_harm(lab: Lab, fault: FaultKind, kind: Kind) -> None:
+    """A reconnect that comes late or in pieces gets the handle; one that comes damaged, or twice, leaves it
+    for the next.
+    """
+    client = Client(lab.logon())
+    handle = client.handle(kind)
+    client.lose()
+    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    answer = handle.reconnect_harmed(client.back(), fault)
+    check(answer, requirement=which, specification=Status.SUCCESS)
+    check.alive(answer.open.tree.session)
 
 
 @case(

@@ -12,6 +12,8 @@ from smbtorture_py.wire.create import CreateAction, ShareAccess
 from smbtorture_py.wire.fscc.file_information import FileEndOfFileInformation
 from smbtorture_py.wire.fscc.information_class import FileInformationClass, InfoType
 from smbtorture_py.wire.status import Status
+from suites.bind.losses import HARM, harm
+from suites.durable.handles import A_MOMENT
 from suites.failover.ways import AFTER, ENDS, PLACES, SOME, WAYS, impatient, place_of
 
 CHANNELS = 3
@@ -129,6 +131,36 @@ def test_nothing_of_half_a_write_is_written(lab: Lab, fault: FaultKind, keep: in
     lab.settle()
     answer = file.read(0, 1, on=second, channel_sequence=1)
     check(answer, specification=Status.END_OF_FILE)
+    check.alive(session)
+
+
+@case(
+    "failover.write-comes-to-harm",
+    requirements=["SMB2-3.3.5.2.10-12", "SMB2-3.3.5.2.4-02"],
+    needs=[SMB3, MULTI_CHANNEL],
+    variants={"fault": HARM},
+)
+def test_a_write_comes_to_harm(lab: Lab, fault: FaultKind) -> None:
+    """A signed WRITE comes late, in pieces, damaged or twice: it is executed as it was sent or not at all,
+    and its repetition over another channel succeeds.
+    """
+    session = lab.logon()
+    first, second = session.channels[0], session.add_channel()
+    file = session.tree().open()
+    file.write(BLOCK).required()
+    harm(first, fault)
+    file.write(BLOCK[::-1], on=first, sign=True, wait=False).wait(within=A_MOMENT)
+    held = file.read(on=second).data
+    check.that(
+        file,
+        "a whole block",
+        held in (BLOCK, BLOCK[::-1]),
+        requirement="SMB2-3.3.5.2.4-02",
+        specification=True,
+    )
+    again = file.write(BLOCK[::-1], on=second, channel_sequence=1, replay=True)
+    check(again, requirement=f"{SEQUENCE}-12", specification=Status.SUCCESS)
+    check.that(file, "what the file holds", file.read(on=second).data, specification=BLOCK[::-1])
     check.alive(session)
 
 

@@ -9,14 +9,14 @@ from smbtorture_py.conformance.case import case
 from smbtorture_py.conformance.checks import check
 from smbtorture_py.conformance.lab import Lab
 from smbtorture_py.conformance.lab.handle_contexts import RH, RW, RWH, R, reconnect, reconnect_v2
-from smbtorture_py.conformance.needs import ENCRYPTION, MULTI_CHANNEL, SECOND_USER
+from smbtorture_py.conformance.needs import BLACKHOLE, ENCRYPTION, MULTI_CHANNEL, SECOND_USER
 from smbtorture_py.net.faults import FaultKind
 from smbtorture_py.wire.codec import FileId
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateOptions, OplockLevel, ShareAccess
 from smbtorture_py.wire.create_contexts import CreateContext
 from smbtorture_py.wire.lease import LeaseState
 from smbtorture_py.wire.status import Status
-from suites.bind.losses import NOTICED
+from suites.bind.losses import HARM, NOTICED, SILENT
 from suites.durable.handles import Handle, Kind, check_data
 from suites.persistent.handles import (
     BARE,
@@ -97,10 +97,44 @@ def test_a_persistent_handle_survives_every_end(lab: Lab, fault: FaultKind) -> N
     """However its connection ends, a persistent handle can be reconnected."""
     client = arrive(lab)
     handle = persistent(client)
-    client.lose(fault)
-    back = client.back()
+    back = client.back_after(fault, handle)
     check(handle.reconnect(back), specification=Status.SUCCESS)
     check.alive(back.session)
+
+
+@case(
+    "persistent.reconnect-after-silence",
+    requirements=["SMB2-3.3.5.5.3-30", "SMB2-3.3.7.1-04"],
+    needs=[*NEEDS, BLACKHOLE],
+    variants={"fault": (*SILENT, FaultKind.FORGET)},
+)
+def test_a_persistent_handle_survives_silence(lab: Lab, fault: FaultKind) -> None:
+    """A client whose connection fell silent names its session at the next logon and gets its persistent
+    handle back.
+    """
+    client = arrive(lab)
+    handle = persistent(client)
+    back = client.back_after(fault, handle)
+    check(handle.reconnect(back), specification=Status.SUCCESS)
+    check.alive(back.session)
+
+
+@case(
+    "persistent.reconnect-comes-to-harm",
+    requirements=["SMB2-3.3.5.9.12-02"],
+    needs=NEEDS,
+    variants={"fault": HARM, "kind": [Kind.V2_BARE, Kind.V2_LEASE_V2]},
+)
+def test_a_reconnect_comes_to_harm(lab: Lab, fault: FaultKind, kind: Kind) -> None:
+    """A reconnect that comes late or in pieces gets the persistent handle; one that comes damaged, or twice,
+    leaves it for the next.
+    """
+    client = arrive(lab)
+    handle = persistent(client, kind)
+    client.lose()
+    answer = handle.reconnect_harmed(client.back(), fault)
+    check(answer, specification=Status.SUCCESS)
+    check.alive(answer.open.tree.session)
 
 
 @case(

@@ -44,8 +44,7 @@ def change_notify(file: LabOpen, **how: Unpack[Sending]) -> Answer:
     how["wait"] = False
     answer = file.change_notify(CompletionFilter.FILE_NAME, **how)
     answer.wait_pending()
-    file.tree.open(f"{file.name}\\appears")
-    return answer.wait()
+    return file.stir(answer)
 
 
 def close(file: LabOpen, **how: Unpack[Sending]) -> Answer:

@@ -39,7 +39,7 @@ def watch(directory: LabOpen, **how: Unpack[Sending]) -> Held:
     """Let a CHANGE_NOTIFY of a directory wait for a new file."""
     how["wait"] = False
     answer = directory.change_notify(CompletionFilter.FILE_NAME, **how)
-    return _pending(answer, lambda: directory.tree.open(f"{directory.name}\\appears"))
+    return _pending(answer, lambda: directory.stir(answer))
 
 
 def _pending(answer: Answer, release: Callable[[], object]) -> Held:

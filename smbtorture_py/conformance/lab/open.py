@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from smbtorture_py.conformance.lab.tree import LabTree
 
 NO_LOCK_SEQUENCE: Final = (0, 0)
+STIRRED: Final = ("appears", "appears-too", "appears-as-well")
+STIR: Final = 2.0
+"""Seconds in which a server tells of a file that has been made."""
 """The LockSequenceIndex and LockSequenceNumber of a LOCK that is not part of a sequence."""
 
 InformationT = TypeVar("InformationT", bound=FileInformation)
@@ -225,6 +228,16 @@ class LabOpen:
             lambda **options: self.core.change_notify(completion_filter, watch_tree=watch_tree, **options),
             sending,
         )
+
+    def stir(self, watch: Answer) -> Answer:
+        """Make files in this directory until a CHANGE_NOTIFY has told of one, a few times at most, and return
+        its answer: a server may still be setting the watch up when it says that the request is pending.
+        """
+        for name in STIRRED:
+            self.tree.open(f"{self.name}\\{name}")
+            if watch.wait(within=STIR).arrived:
+                break
+        return watch
 
     def ioctl(
         self,
