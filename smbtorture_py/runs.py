@@ -192,13 +192,10 @@ class Executor:
             self._server_is_gone = False
         slow = SLOW_FACTOR if case.slow else 1
         limit = self.options.case_limit * self.bench.target.deadline_scale * slow
+        seed = self._seed(attempt)
         try:
-            with (
-                self._turn(case, variant),
-                at_most(limit),
-                self.bench.place(self.options.seed) as (world, target),
-            ):
-                result = run_case(case, variant, world, target, self.options.seed, self.catalogue)
+            with self._turn(case, variant), at_most(limit), self.bench.place(seed) as (world, target):
+                result = run_case(case, variant, world, target, seed, self.catalogue)
         except OutOfTime:
             reason = f"the case was still running after {limit:g} s of real time and was ended"
             return self.without_result(case, variant, Outcome.ERROR, reason, attempt=attempt)
@@ -215,6 +212,12 @@ class Executor:
             folder, result, reproduce=record.reproduce, requirement=requirement, redact=self.options.redact
         )
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
+
+    def _seed(self, attempt: int) -> int:
+        """Return the seed of an attempt. What an earlier one has left on a server that outlives it must not
+        get in the way: each has names and ids of its own there.
+        """
+        return self.options.seed + (attempt - 1 if self.bench.is_shared else 0)
 
     def _turn(self, case: Case, variant: Variant) -> AbstractContextManager[None]:
         over = case.turns_over(variant)
@@ -242,14 +245,14 @@ class Executor:
                 requirement=case.requirements[0],
                 worker=self.worker,
                 attempt=attempt,
-                reproduce=self._reproduce(case.full_id(variant)),
+                reproduce=self._reproduce(case.full_id(variant), self._seed(attempt)),
             ),
             self.expectations,
         )
 
-    def _reproduce(self, key: str) -> str:
+    def _reproduce(self, key: str, seed: int) -> str:
         options = self.options
-        words = ["smbtorture-py", "run", options.target, "--case", key, "--seed", str(options.seed)]
+        words = ["smbtorture-py", "run", options.target, "--case", key, "--seed", str(seed)]
         words += [word for folder in options.suites for word in ("--suite", folder)]
         return shlex.join([*words, *(["--allow-disruptive"] if options.allow_disruptive else [])])
 
@@ -268,7 +271,7 @@ class Executor:
             observations=result.observations,
             duration=round(result.duration, 6),
             worker=self.worker,
-            reproduce=self._reproduce(key),
+            reproduce=self._reproduce(key, result.seed),
         )
 
 

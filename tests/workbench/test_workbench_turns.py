@@ -139,3 +139,12 @@ def test_the_time_of_a_case_begins_with_its_turn(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "at_most", told("limit", runs.at_most))
     executor(tmp_path).run(OWN, OWN.variant("way=quick"))
     assert events == ["turn", "limit"]
+
+
+def test_a_further_attempt_on_a_shared_server_has_names_of_its_own(tmp_path):
+    """The server may still hold what an earlier one left; one that is made anew for each attempt cannot."""
+    case_, variant = OWN, OWN.variant("way=raises")
+    for is_shared, seeds in ((True, [SEED, SEED + 1]), (False, [SEED, SEED])):
+        runs_it = executor(tmp_path, is_shared=is_shared)
+        told = [runs_it.run(case_, variant, attempt).reproduce for attempt in (1, 2)]
+        assert told == [f"smbtorture-py run own --case own.turns/way=raises --seed {seed}" for seed in seeds]
