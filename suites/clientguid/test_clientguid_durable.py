@@ -36,7 +36,7 @@ def test_a_handle_of_one_client_guid(lab: Lab, how: str, kind: Kind) -> None:
     owner.lose()
     back = client(lab, second)
     back.sees_end_of(owner)
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     check(handle.reconnect(back), requirement=which, specification=Status.SUCCESS)
     check.alive(back.session)
 
@@ -128,7 +128,7 @@ def test_the_owner_comes_back_after_another_client(lab: Lab, how: str, kind: Kin
     thief.sees_end_of(owner)
     handle.reconnect(thief).required(Status.OBJECT_NAME_NOT_FOUND)
     back = client(lab, first)
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     answer = handle.reconnect(back)
     check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(back.session)
@@ -165,7 +165,7 @@ def test_a_handle_survives_another_clients_vain_attempt(lab: Lab, kind: Kind) ->
     handle.reconnect(thief).required(Status.OBJECT_NAME_NOT_FOUND)
     owner.leave(thief)
     back = owner.back()
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     answer = handle.reconnect(back)
     check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(back.session)

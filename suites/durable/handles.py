@@ -64,6 +64,11 @@ class Kind(Enum):
         """What its CREATE asks for."""
         return self.value[2]
 
+    @property
+    def right_reconnect(self) -> str:
+        """The requirement that a right reconnect succeeds."""
+        return "SMB2-3.3.5.9.7-01" if self.version == 1 else "SMB2-3.3.5.9.12-02"
+
 
 BATCH: Final = (Kind.V1_BATCH, Kind.V2_BATCH)
 LEASED: Final = (Kind.V1_LEASE_V1, Kind.V2_LEASE_V1, Kind.V2_LEASE_V2)
@@ -231,6 +236,11 @@ class Client:
         ).required()
         self.lab.pause(MOMENT)
 
+    @property
+    def _offer(self) -> Offering:
+        """What makes a new connection that of the same client."""
+        return Offering(client_guid=self.session.channels[0].core.client_guid)
+
     def back_after(self, fault: FaultKind, handle: Handle) -> Client:
         """Lose the connection in any way, and come back as the same client with a new session, which names
         the old one where the server need not know that it has ended.
@@ -241,13 +251,11 @@ class Client:
         handle.file.write(bytes(LONG_ANSWER)).required()
         self.session.connection.faults.arm(fault, Position.AFTER_EXECUTION)
         handle.file.read(wait=False)
-        offer = Offering(client_guid=self.session.channels[0].core.client_guid)
         previous = self.session.session_id
-        return Client(self.lab.logon(offer=offer, previous_session_id=previous), self.share)
+        return Client(self.lab.logon(offer=self._offer, previous_session_id=previous), self.share)
 
     def back(self, user: Account | None = None) -> Client:
         """Come back as the same client, with a new session, once the old one has ended."""
-        offer = Offering(client_guid=self.session.channels[0].core.client_guid)
-        new = Client(self.lab.logon(user, offer=offer), self.share)
+        new = Client(self.lab.logon(user, offer=self._offer), self.share)
         new.sees_end_of(self)
         return new

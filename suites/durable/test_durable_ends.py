@@ -23,11 +23,6 @@ HALF: Final = 0.5
 STAT: Final = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
 
 
-def right(kind: Kind) -> str:
-    """The requirement that a right reconnect succeeds."""
-    return "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
-
-
 @case(
     "durable.logoff-keeps",
     requirements=["SMB2-3.3.5.6-05"],

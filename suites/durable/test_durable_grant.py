@@ -206,7 +206,7 @@ def test_a_leased_stat_open_is_durable(lab: Lab, kind: Kind) -> None:
     check.that(handle.file, "durable", handle.file.is_durable, specification=True)
     client.lose()
     back = client.back()
-    right = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    right = kind.right_reconnect
     check(handle.reconnect(back), requirement=right, specification=Status.SUCCESS)
     check.alive(back.session)
 
@@ -361,7 +361,7 @@ def test_a_lease_beside_an_open_of_the_same_client(lab: Lab, kind: Kind, first: 
     contexts = [lease(lab.guid(), RH)] if first == "stat-with-lease" else []
     client.tree.open(name, desired_access=access, contexts=contexts)
     handle = client.ask(kind, name)
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     wanted = RWH if first == "stat" else RH
     check.that(handle, "state", handle.file.lease_state, requirement=which, specification=wanted, less=R)
     client.lose()

@@ -43,15 +43,10 @@ DATA: Final = b"written before the connection was lost"
 SEVERAL: Final = 5
 
 
-def right(kind: Kind) -> str:
-    """The requirement that a right reconnect succeeds."""
-    return "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
-
-
 def check_reconnected(handle: Handle, back: Client, name: str | None = None) -> Handle:
     """The reconnect of a handle succeeds and what was written through it is there."""
     answer = handle.reconnect(back, name)
-    which = right(handle.kind)
+    which = handle.kind.right_reconnect
     check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     return handle.adopt(answer.open)
 
@@ -83,7 +78,7 @@ def test_a_durable_handle_comes_back(lab: Lab, kind: Kind) -> None:
     client.lose()
     back = client.back()
     file = check_reconnected(handle, back).file
-    which = right(kind)
+    which = kind.right_reconnect
     check.that(
         file,
         "persistent id",
@@ -141,7 +136,7 @@ def test_a_reconnect_comes_to_harm(lab: Lab, fault: FaultKind, kind: Kind) -> No
     client = Client(lab.logon())
     handle = client.handle(kind)
     client.lose()
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     answer = handle.reconnect_harmed(client.back(), fault)
     check(answer, requirement=which, specification=Status.SUCCESS)
     check.alive(answer.open.tree.session)
@@ -268,8 +263,8 @@ def test_the_lease_state_of_a_reconnect_does_not_matter(
     client.lose()
     back = client.back()
     answer = handle.reconnect(back, contexts=[handle.durable(), handle.lease(state=state)])
-    check(answer, requirement=right(kind), specification=Status.SUCCESS)
-    check.that(answer, "state", answer.open.lease_state, requirement=right(kind), specification=held)
+    check(answer, requirement=kind.right_reconnect, specification=Status.SUCCESS)
+    check.that(answer, "state", answer.open.lease_state, requirement=kind.right_reconnect, specification=held)
     check.alive(back.session)
 
 
@@ -425,7 +420,13 @@ def test_two_handles_on_one_file_come_back(lab: Lab, kind: Kind, same_key: bool)
     back = client.back()
     for handle in (first, second):
         file = check_reconnected(handle, back).file
-        check.that(file, "lease state", file.lease_state, requirement=right(kind), specification=handle.state)
+        check.that(
+            file,
+            "lease state",
+            file.lease_state,
+            requirement=kind.right_reconnect,
+            specification=handle.state,
+        )
     check.alive(back.session)
 
 

@@ -28,7 +28,7 @@ ZERO: Final = bytes(16)
 
 def check_unharmed(handle: Handle, client: Client) -> None:
     """A right reconnect still succeeds."""
-    which = "SMB2-3.3.5.9.7-01" if handle.kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = handle.kind.right_reconnect
     answer = handle.reconnect(client)
     check(answer, requirement=which, specification=Status.SUCCESS, lost=Status.OBJECT_NAME_NOT_FOUND)
     check.alive(client.session)
@@ -148,7 +148,7 @@ def test_the_volatile_id_of_a_reconnect_does_not_matter(lab: Lab, kind: Kind) ->
     other = FileId(handle.file.file_id.persistent, 0)
     word = reconnect(other) if kind.version == 1 else reconnect_v2(other, handle.create_guid)
     contexts = [word, *([handle.lease()] if kind.lease_version else [])]
-    which = "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
+    which = kind.right_reconnect
     check(handle.reconnect(back, contexts=contexts), requirement=which, specification=Status.SUCCESS)
     check.alive(back.session)
 

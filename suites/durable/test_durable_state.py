@@ -30,11 +30,6 @@ STAT: Final = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
 READ: Final = AccessMask.FILE_READ_DATA | AccessMask.FILE_READ_ATTRIBUTES
 
 
-def right(kind: Kind) -> str:
-    """The requirement that a right reconnect succeeds."""
-    return "SMB2-3.3.5.9.7-01" if kind.version == 1 else "SMB2-3.3.5.9.12-02"
-
-
 @case(
     "durable.locks",
     requirements=["SMB2-3.3.5.9.12-23"],
@@ -147,7 +142,12 @@ def test_the_name_of_a_file_that_will_be_deleted_does_not_matter(lab: Lab, kind:
     client.lose()
     back = client.back()
     answer = handle.reconnect(back, lab.name("another"))
-    check(answer, requirement=right(kind), specification=Status.SUCCESS, samba=Status.OBJECT_NAME_NOT_FOUND)
+    check(
+        answer,
+        requirement=kind.right_reconnect,
+        specification=Status.SUCCESS,
+        samba=Status.OBJECT_NAME_NOT_FOUND,
+    )
     check.alive(back.session)
 
 
@@ -191,7 +191,7 @@ def test_sizes_survive(lab: Lab, kind: Kind, allocation: int) -> None:
         client.lose()
         client = client.back()
         file = handle.adopt(handle.reconnect(client).open).file
-        which, told = right(kind), file.core.response
+        which, told = kind.right_reconnect, file.core.response
         size, space = before.end_of_file, before.allocation_size
         check.that(file, "EndofFile", told.end_of_file, requirement=which, specification=size)
         check.that(file, "AllocationSize", told.allocation_size, requirement=which, specification=space)
@@ -215,8 +215,8 @@ def test_a_file_that_was_made_longer_comes_back(lab: Lab, kind: Kind) -> None:
     client.lose()
     back = client.back()
     answer = handle.reconnect(back)
-    check(answer, requirement=right(kind), specification=Status.SUCCESS)
-    check.field(answer, "end_of_file", requirement=right(kind), specification=BIG)
+    check(answer, requirement=kind.right_reconnect, specification=Status.SUCCESS)
+    check.field(answer, "end_of_file", requirement=kind.right_reconnect, specification=BIG)
     check.alive(back.session)
 
 
@@ -234,11 +234,11 @@ def test_a_new_read_only_file_can_be_written(lab: Lab, kind: Kind) -> None:
     client.lose()
     back = client.back()
     answer = handle.reconnect(back)
-    check(answer, requirement=right(kind), specification=Status.SUCCESS)
-    check(answer.open.write(b"allowed"), requirement=right(kind), specification=Status.SUCCESS)
+    check(answer, requirement=kind.right_reconnect, specification=Status.SUCCESS)
+    check(answer.open.write(b"allowed"), requirement=kind.right_reconnect, specification=Status.SUCCESS)
     attributes = answer.open.query_file(FileBasicInformation).file_attributes
     is_read_only = bool(attributes & FileAttributes.READONLY)
-    check.that(answer, "read-only", is_read_only, requirement=right(kind), specification=True)
+    check.that(answer, "read-only", is_read_only, requirement=kind.right_reconnect, specification=True)
     check.alive(back.session)
 
 
@@ -282,11 +282,11 @@ def test_the_action_of_a_reconnect(lab: Lab, kind: Kind, existed: bool) -> None:
     back = client.back()
     answer = handle.reconnect(back).required()
     size, action = len(b"four"), handle.file.core.response.create_action
-    check.field(answer, "end_of_file", requirement=right(kind), specification=size)
+    check.field(answer, "end_of_file", requirement=kind.right_reconnect, specification=size)
     check.field(
         answer,
         "create_action",
-        requirement=right(kind),
+        requirement=kind.right_reconnect,
         specification=CreateAction.OPENED,
         permitted_first_action=action,
     )

@@ -9,16 +9,13 @@ from smbtorture_py.conformance.needs import BLACKHOLE, DURABLE_HANDLES, LEASING,
 from smbtorture_py.net.faults import FaultKind, Position
 from smbtorture_py.wire.create import CreateAction, CreateDisposition, ShareAccess
 from smbtorture_py.wire.status import Status
-from suites.bind.losses import NOTICED, SILENT
+from suites.bind.losses import DAMAGED, NOTICED, SILENT
 from suites.durable.handles import Client
 from suites.replay.originals import DURABLE, LEASED, Caching, Original, check_new, check_same, shareable
 from suites.sequence.changes import DATA
 
 ENDS = (*NOTICED, *SILENT, FaultKind.FORGET)
 """Every way to lose a channel."""
-
-DAMAGE = 4 + 64 + 8
-"""The byte of a frame that is damaged: inside the body, where only the signature notices."""
 
 SHORT_OF_A_REQUEST: tuple[dict[str, object], ...] = (
     {"fault": FaultKind.CUT, "position": Position.INSIDE_REQUEST},
@@ -141,7 +138,7 @@ def test_what_the_network_does_to_a_create(lab: Lab, fault: FaultKind) -> None:
     first, second = session.channels[0], session.add_channel()
     first.may_be_lost = True
     original = Original(session.tree(), arguments={"share_access": ShareAccess.NONE})
-    first.faults.arm(fault, Position.INSIDE_REQUEST, keep=DAMAGE)
+    first.faults.arm(fault, Position.INSIDE_REQUEST, keep=DAMAGED)
     original.send(sign=True, wait=False).wait()
     answer = original.again(on=second, channel_sequence=1)
     check(answer, specification=Status.SUCCESS)

@@ -22,7 +22,7 @@ from smbtorture_py.wire.codec import FILE_ID_ANY
 from smbtorture_py.wire.create import AccessMask, CreateDisposition, CreateRequest, OplockLevel, ShareAccess
 from smbtorture_py.wire.status import Status
 from smbtorture_py.wire.write import WriteRequest
-from suites.bind.losses import lose
+from suites.bind.losses import DAMAGED, lose
 from suites.durable.handles import Client
 from suites.sequence.changes import CHANGES, DATA, EACH, FARTHEST, STEP, bring, set_info, write
 from suites.sequence.others import query_info
@@ -41,8 +41,6 @@ ENDS = (
 )
 """Every way to lose a channel, noticed or not."""
 
-DAMAGE = 4 + 64 + 8
-"""The byte of a frame that is damaged: inside the body, where only the signature notices."""
 
 MANY = 40
 ACCESS = AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | AccessMask.DELETE
@@ -283,7 +281,7 @@ def test_what_the_network_does_to_a_request(lab: Lab, fault: FaultKind) -> None:
     first, second = session.channels[0], session.add_channel()
     first.may_be_lost = True
     file = session.tree().open()
-    first.faults.arm(fault, Position.INSIDE_REQUEST, keep=DAMAGE)
+    first.faults.arm(fault, Position.INSIDE_REQUEST, keep=DAMAGED)
     answer = write(file, on=first, channel_sequence=1, sign=True)
     if fault is FaultKind.SPLIT:
         check(answer, specification=Status.SUCCESS)

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from smbtorture_py.conformance.lab.tree import LabTree
 
 NO_LOCK_SEQUENCE: Final = (0, 0)
+"""The LockSequenceIndex and LockSequenceNumber of a LOCK that is not part of a sequence."""
 STIRRED: Final = ("appears", "appears-too", "appears-as-well")
+"""The names of the files that stir a directory, one after the other."""
 STIR: Final = 2.0
 """Seconds in which a server tells of a file that has been made."""
-"""The LockSequenceIndex and LockSequenceNumber of a LOCK that is not part of a sequence."""
 
 InformationT = TypeVar("InformationT", bound=FileInformation)
 
