@@ -288,7 +288,7 @@ def run_command(
         arguments = [str(folder), "--rootdir", str(folder.parent)]
     arguments += ["--target", target, "-p", "no:cacheprovider", "-W", IGNORED_WARNING]
     # Cases use `check`, not assert: compiling them as pytest does by default costs a second a run.
-    arguments += ["--assert=plain", "-p", "no:hypothesispytest", "--one-report"]
+    arguments += ["--assert=plain", "-p", "no:hypothesispytest", "-p", "no:logging", "--one-report"]
     # They write from Python, if at all: to catch what is written to file descriptors costs another second.
     arguments += ["--capture=sys"]
     arguments += ["-v"] if verbose else ["-q"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from _pytest.runner import runtestprotocol
+from _pytest.runner import call_and_report, runtestprotocol
 
 from smbtorture_py.conformance.case import Case, Variant, case_of, problems
 from smbtorture_py.conformance.catalogue import Catalogue
@@ -174,15 +174,19 @@ def _hand_out(config: pytest.Config, most: int) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a case as every other item, but report setup and teardown only where they fail: for each case
-    they would be two more reports for the controller to read, and they say nothing. That a case begins is
-    told where another one can bring down the server of both.
+    """Run a case as every other item, but without setup and teardown unless something marks it: a case has
+    neither, and they would cost more than many a case. That a case begins is told where another one can
+    bring down the server of both.
     """
     if not isinstance(item, CaseItem) or not item.config.getoption(ONE_REPORT):
         return None
     if _run_of(item.config).executor().bench.is_shared:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+    if next(item.iter_markers(), None) is None:
+        reports = [call_and_report(item, "call", log=False)]
+    else:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    for report in reports:
         if report.when == "call" or not report.passed:
             item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

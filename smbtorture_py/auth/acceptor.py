@@ -215,7 +215,7 @@ class Acceptor:
         if not self._is_spnego:
             return Accepted(identity, session_key)
         # With extended session security only; a guest's key is not known to both sides.
-        signs = self._flags & NegotiateFlags.EXTENDED_SESSIONSECURITY and not identity.is_guest
+        signs = NegotiateFlags.EXTENDED_SESSIONSECURITY in self._flags and not identity.is_guest
         own_mic: bytes | None = None
         if signs and mech_list_mic is not None:
             expected = self._signer(session_key, is_server=False).sign(self._raw_mech_types)
@@ -235,7 +235,7 @@ class Acceptor:
         requested = NegotiateMessage.decode(token).flags
         config = self._config
         self._flags = requested & _SUPPORTED_FLAGS | _ALWAYS_FLAGS
-        if self._flags & NegotiateFlags.UNICODE:
+        if NegotiateFlags.UNICODE in self._flags:
             self._flags &= ~NegotiateFlags.OEM
         target_name = config.nb_computer_name
         if config.is_domain_member:
@@ -281,7 +281,7 @@ class Acceptor:
             if account.flags & flag:
                 raise _Refusal(status, f"the account is {flag.name}")
         session_key = self._exported_key(message, session_base_key)
-        if client_challenge.target_info.flags & AvFlags.MIC_PRESENT:
+        if AvFlags.MIC_PRESENT in client_challenge.target_info.flags:
             self._check_mic(message, token, session_key)
         self._check_lifetime(client_challenge)
         config = self._config
@@ -303,7 +303,7 @@ class Acceptor:
     def _exported_key(self, message: AuthenticateMessage, key_exchange_key: bytes) -> bytes:
         # What the AUTHENTICATE message says counts: an initiator may drop what the challenge offered.
         self._flags &= message.flags | _ALWAYS_FLAGS
-        wanted = self._flags & NegotiateFlags.KEY_EXCH
+        wanted = NegotiateFlags.KEY_EXCH in self._flags
         if not wanted or not self._flags & (NegotiateFlags.SIGN | NegotiateFlags.SEAL):
             return key_exchange_key
         if len(message.encrypted_session_key) != ntlm_keys.KEY_SIZE:

@@ -147,7 +147,7 @@ class NtlmInitiator:
     def _authenticate(self, challenge_token: bytes) -> bytes:
         """Make AUTHENTICATE_MESSAGE in the order of [MS-NLMP] 3.1.5.1.2."""
         challenge = ChallengeMessage.decode(challenge_token)
-        if not challenge.flags & NegotiateFlags.EXTENDED_SESSIONSECURITY:
+        if NegotiateFlags.EXTENDED_SESSIONSECURITY not in challenge.flags:
             raise TokenError("the acceptor offers no extended session security")
         if self._hooks.credentials is not None:
             self.credentials = self._hooks.credentials(self.credentials)
@@ -163,7 +163,7 @@ class NtlmInitiator:
         else:
             key_exchange_key = self._respond(message, challenge)
         protects = self.flags & (NegotiateFlags.SIGN | NegotiateFlags.SEAL)
-        if self.flags & NegotiateFlags.KEY_EXCH and protects:
+        if NegotiateFlags.KEY_EXCH in self.flags and protects:
             self.session_key = self._entropy(ntlm_keys.KEY_SIZE)
             message.encrypted_session_key = ntlm_keys.rc4k(key_exchange_key, self.session_key)
         else:
@@ -188,7 +188,7 @@ class NtlmInitiator:
         server_time = target_info.get(AvId.TIMESTAMP)
         if server_time is not None:
             target_info.flags |= AvFlags.MIC_PRESENT
-        if self.flags & NegotiateFlags.TARGET_INFO:
+        if NegotiateFlags.TARGET_INFO in self.flags:
             target_info.set(AvId.CHANNEL_BINDINGS, _NO_CHANNEL_BINDINGS)
             target_info.set(AvId.TARGET_NAME, self._target_name.encode("utf-16-le", "surrogatepass"))
         if self._hooks.target_info is not None:
@@ -212,7 +212,7 @@ class NtlmInitiator:
     def _has_mic(message: AuthenticateMessage) -> bool:
         if not message.nt_response:
             return False
-        return bool(message.client_challenge.target_info.flags & AvFlags.MIC_PRESENT)
+        return AvFlags.MIC_PRESENT in message.client_challenge.target_info.flags
 
 
 class SpnegoInitiator:

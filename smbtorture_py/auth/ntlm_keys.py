@@ -87,7 +87,7 @@ class MessageSigner:
         self._key = sign_key(exported_session_key, is_server=is_server)
         self._sequence = 0
         self._sealer: CipherContext | None = None
-        if flags & NegotiateFlags.KEY_EXCH:
+        if NegotiateFlags.KEY_EXCH in flags:
             sealing = ARC4(seal_key(flags, exported_session_key, is_server=is_server))
             self._sealer = Cipher(sealing, mode=None).encryptor()
 

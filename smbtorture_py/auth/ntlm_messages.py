@@ -136,7 +136,7 @@ def _payload(token: bytes, field_offset: int) -> bytes:
 
 
 def _text(data: bytes, flags: NegotiateFlags) -> str:
-    if flags & NegotiateFlags.UNICODE:
+    if NegotiateFlags.UNICODE in flags:
         if len(data) % 2:
             raise TokenError(f"{len(data)} bytes are no UTF-16")
         return data.decode("utf-16-le", "surrogatepass")
@@ -144,7 +144,7 @@ def _text(data: bytes, flags: NegotiateFlags) -> str:
 
 
 def _bytes(text: str, flags: NegotiateFlags) -> bytes:
-    if flags & NegotiateFlags.UNICODE:
+    if NegotiateFlags.UNICODE in flags:
         return text.encode("utf-16-le", "surrogatepass")
     return text.encode("cp437", "replace")
 
@@ -238,9 +238,9 @@ class NegotiateMessage:
     def encode(self) -> bytes:
         """Encode; with VERSION among the flags the version is appended."""
         empty = _FIELD.pack(
-            0, 0, _NEGOTIATE_PAYLOAD if self.flags & NegotiateFlags.VERSION else _NEGOTIATE_SIZE
+            0, 0, _NEGOTIATE_PAYLOAD if NegotiateFlags.VERSION in self.flags else _NEGOTIATE_SIZE
         )
-        version = VERSION if self.flags & NegotiateFlags.VERSION else b""
+        version = VERSION if NegotiateFlags.VERSION in self.flags else b""
         return (
             _PREFIX.pack(SIGNATURE, MessageType.NEGOTIATE) + _FLAGS.pack(self.flags) + empty + empty + version
         )
@@ -265,13 +265,13 @@ class ChallengeMessage:
         """Encode; target name and target information follow the version field."""
         payload = _Payload(_CHALLENGE_PAYLOAD)
         target_name = payload.add(_bytes(self.target_name, self.flags))
-        wanted = self.flags & NegotiateFlags.TARGET_INFO
+        wanted = NegotiateFlags.TARGET_INFO in self.flags
         target_info = payload.add(self.target_info.encode() if wanted else b"")
         return b"".join(
             (
                 _PREFIX.pack(SIGNATURE, MessageType.CHALLENGE), target_name, _FLAGS.pack(self.flags),
                 self.server_challenge, bytes(8), target_info,
-                VERSION if self.flags & NegotiateFlags.VERSION else bytes(len(VERSION)), payload.data,
+                VERSION if NegotiateFlags.VERSION in self.flags else bytes(len(VERSION)), payload.data,
             )
         )  # fmt: skip
 
@@ -281,7 +281,7 @@ class ChallengeMessage:
         _expect(token, MessageType.CHALLENGE, _CHALLENGE_SIZE)
         flags = NegotiateFlags(_FLAGS.unpack_from(token, _CHALLENGE_FLAGS)[0])
         target_info = TargetInfo()
-        if flags & NegotiateFlags.TARGET_INFO and len(token) >= _CHALLENGE_TARGET_INFO + _FIELD.size:
+        if NegotiateFlags.TARGET_INFO in flags and len(token) >= _CHALLENGE_TARGET_INFO + _FIELD.size:
             target_info = TargetInfo.decode(_payload(token, _CHALLENGE_TARGET_INFO))
         return cls(
             flags, token[_CHALLENGE_CHALLENGE:_CHALLENGE_SIZE],
@@ -341,7 +341,7 @@ class AuthenticateMessage:
             (
                 _PREFIX.pack(SIGNATURE, MessageType.AUTHENTICATE), lm_response, nt_response, domain, user,
                 workstation, session_key, _FLAGS.pack(self.flags),
-                VERSION if self.flags & NegotiateFlags.VERSION else bytes(len(VERSION)),
+                VERSION if NegotiateFlags.VERSION in self.flags else bytes(len(VERSION)),
                 (self.mic or b"").ljust(MIC_SIZE, b"\0"), payload.data,
             )
         )  # fmt: skip

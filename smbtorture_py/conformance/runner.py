@@ -24,6 +24,7 @@ from smbtorture_py.net.taps import Capture, CaptureRecord
 from smbtorture_py.net.world import World
 from smbtorture_py.results.observation import Observation
 from smbtorture_py.results.outcome import Outcome
+from smbtorture_py.wire.negotiate import Dialect
 
 CAPTURE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of traffic that are kept of one case; the oldest goes first."""
@@ -193,15 +194,17 @@ def _leave(lab: Lab) -> None:
 def _answers(lab: Lab, to_a_user: bool) -> bool:
     """Tell whether the server still takes a new connection and negotiates on it, and answers who logs on.
 
-    A server may hang where sessions end and begin, and negotiate all the same.
+    A server may hang where sessions end and begin, and negotiate all the same. Where nobody logs on the
+    plainest NEGOTIATE will do: a server answers it though it may not speak the dialect.
     """
     try:
         connection = lab.open_connection(0, name="afterwards")
     except Unreachable:
         return False
-    answers = connection.negotiate().arrived
-    if answers and to_a_user:
-        answers = connection.session_setup().actual is not NO_ANSWER
+    if to_a_user:
+        answers = connection.negotiate().arrived and connection.session_setup().actual is not NO_ANSWER
+    else:
+        answers = connection.negotiate(dialect=Dialect.SMB_2_0_2).arrived
     connection.close()
     return answers
 

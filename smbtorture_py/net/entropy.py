@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import struct
 from collections.abc import Sequence
 from hashlib import sha256
+from random import Random
 from typing import Final, TypeVar
 
 from smbtorture_py.net.core import Entropy
@@ -16,9 +16,7 @@ T = TypeVar("T")
 SEED_BITS: Final = 63
 _BLOCK: Final = 32
 """Bytes of one HMAC-SHA256 output."""
-_STORE: Final = struct.Struct(">32I")
-"""What decisions are drawn from before the next is fetched: words of 32 bits."""
-_WORD_BITS: Final = 32
+_DECISION_BITS: Final = 64
 
 
 def fresh_seed() -> int:
@@ -63,27 +61,20 @@ def seeded(seed: int, *names: str) -> Entropy:
 
 
 class Choices:
-    """Decisions drawn from an entropy stream."""
+    """Decisions drawn from the beginning of an entropy stream; many and cheap, so not from its bytes."""
 
-    __slots__ = ("_entropy", "_words")
+    __slots__ = ("_random",)
 
     def __init__(self, entropy: Entropy) -> None:
-        self._entropy = entropy
-        self._words: list[int] = []
+        self._random = Random(entropy(_BLOCK))
 
     def fraction(self) -> float:
-        """Return a number from 0 (included) to 1 (excluded), of 32 bits."""
-        return self._word() / (1 << _WORD_BITS)
+        """Return a number from 0 (included) to 1 (excluded)."""
+        return self._random.random()
 
     def below(self, limit: int) -> int:
         """Return an integer from 0 to `limit` - 1; a positive `limit` far below 2**64 keeps it even."""
-        return (self._word() << _WORD_BITS | self._word()) % limit
-
-    def _word(self) -> int:
-        """Take a word; they are stored last first."""
-        if not self._words:
-            self._words.extend(reversed(_STORE.unpack(self._entropy(_STORE.size))))
-        return self._words.pop()
+        return self._random.getrandbits(_DECISION_BITS) % limit
 
     def one_of(self, items: Sequence[T]) -> T:
         """Return one of the items, which are not empty."""

@@ -377,18 +377,18 @@ class SimulatedWorld:
 
     def _step(self, deadline: float) -> bool:
         """Do the one thing that is due next; False when nothing is due by the deadline."""
-        first = self._timers.next_due
-        service: Service | None = None
-        due: float | None = None
-        if first is None or first > self._now:
-            # Only where time is about to move can a service be due before the next event.
-            service, due = self._next_tick()
+        timers = self._timers
+        first = timers.next_due
+        if first is not None and first <= self._now and first <= deadline:
+            timers.make_first(self._now)
+            return True
+        # Only where time is about to move can a service be due before the next event.
+        service, due = self._next_tick()
         if first is not None and (due is None or first <= due):
             if first > deadline:
                 return False
-            if first > self._now:
-                self._now = first
-            self._timers.take_first().make(self._now)
+            self._now = first
+            timers.make_first(first)
             return True
         if service is None or due is None or due > deadline:
             return False

@@ -100,16 +100,16 @@ def test_streams_are_cut_and_joined_at_seeded_places() -> None:
     service = ChunkService()
     world.listen(SERVER, service)
     link = world.connect(SERVER, Recorder)
-    for number in range(100):
+    for number in range(250):
         link.core.send(bytes(100))
-        if number < 50:
+        if number < 200:
             world.run_for(0.01)
     world.run_for(1)
     sizes = [size for _, size in service.chunks.chunks]
-    assert sum(sizes) == 100 * 104
+    assert sum(sizes) == 250 * 104
     assert any(size < 4 for size in sizes) and any(4 < size < 104 for size in sizes)
     assert any(size > 104 for size in sizes)
-    assert len(service.chunks.frames) == 100
+    assert len(service.chunks.frames) == 250
 
 
 def test_latency_is_what_the_model_says() -> None:
