@@ -2,7 +2,8 @@
 
 The model is TCP as a server sees it: bytes in order, cut into segments at seeded places, latency with seeded
 jitter, a receive buffer that closes the sender's window when nobody reads, acknowledgments one round trip
-after sending, FIN and RST, retransmission after a blackhole heals. The clock jumps to what is due next.
+after sending (with the answer where one leaves at once), FIN and RST, retransmission after a blackhole heals.
+The clock jumps to what is due next.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ class SimulatedEndpoint(Endpoint):
         self.peer: SimulatedEndpoint = self
         self._receive_buffer = receive_buffer
         self._in_flight = 0
+        self._unacknowledged = 0
+        """Bytes taken in whose acknowledgment is still to leave: with the next segment, or by itself."""
         self._last_arrival = 0.0
         self._pump_due = False
         self._inbox: deque[_Segment] = deque()
@@ -149,12 +152,16 @@ class SimulatedEndpoint(Endpoint):
     def _pump_soon(self) -> None:
         if not self._pump_due:
             self._pump_due = True
-            self._world.call_at(self._world.now, self._pump)
+            self._world.pump_soon(self._pump)
 
     def _pump(self, now: float) -> None:
         self._pump_due = False
-        if self.state is EndpointState.GONE or self.blackholed:
-            return
+        if self.state is not EndpointState.GONE and not self.blackholed:
+            self._send(now)
+        if self._unacknowledged:
+            self._send_acknowledgment()
+
+    def _send(self, now: float) -> None:
         while self._outgoing:
             window = self.peer.window - self._in_flight
             if window <= 0:
@@ -184,7 +191,14 @@ class SimulatedEndpoint(Endpoint):
 
     def _send_segment(self, segment: _Segment, now: float) -> None:
         self._in_flight += segment.size
-        self._world.call_at(self._arrival(now), lambda _now: self.peer.segment_arrived(segment))
+        taken, self._unacknowledged = self._unacknowledged, 0
+        self._world.call_at(self._arrival(now), lambda _now: self.peer.segment_arrived(segment, taken))
+
+    def _send_acknowledgment(self) -> None:
+        taken, self._unacknowledged = self._unacknowledged, 0
+        self._world.call_at(
+            self._world.now + self._delay(), lambda _now: self.peer.acknowledgment_arrived(taken)
+        )
 
     def _send_fin(self, now: float) -> None:
         self._fin_sent = True
@@ -239,29 +253,33 @@ class SimulatedEndpoint(Endpoint):
         if self._queued and self.state is not EndpointState.GONE:
             self._world.call_at(self._world.now + self._delay(), self._pump)
 
-    def segment_arrived(self, segment: _Segment) -> None:
-        """Take a segment off the network."""
+    def segment_arrived(self, segment: _Segment, acknowledges: int = 0) -> None:
+        """Take a segment off the network, and the acknowledgment of so many bytes that comes with it."""
+        if acknowledges:
+            self.acknowledgment_arrived(acknowledges)
         if self.blackholed or self._undelivered:
             self._undelivered.append(segment)
             return
         if self.state is EndpointState.GONE:
             self._reset()
             return
-        count = segment.size
-        self.peer.segment_taken(count)
+        self.peer.segment_taken(segment.size)
+        self._unacknowledged += segment.size
         if self.state is EndpointState.CLOSING:
             self.peer.window_opened()
-            return
-        self._inbox.append(segment)
-        self._inbox_size += count
-        self._deliver_inbox(self._world.now)
+        else:
+            self._inbox.append(segment)
+            self._inbox_size += segment.size
+            self._deliver_inbox(self._world.now)
+        if not self._pump_due:
+            self._send_acknowledgment()
 
     def segment_taken(self, count: int) -> None:
-        """Learn that the peer took a segment in; its acknowledgment is on the way back."""
+        """Learn that the peer took a segment in."""
         self._in_flight -= count
-        self._world.call_at(self._world.now + self._delay(), lambda _now: self._ack_arrived(count))
 
-    def _ack_arrived(self, count: int) -> None:
+    def acknowledgment_arrived(self, count: int) -> None:
+        """Learn that the peer has so many bytes more."""
         if self.blackholed:
             self._unheard += count
         elif self.state is not EndpointState.GONE:
@@ -341,6 +359,7 @@ class SimulatedWorld:
         self._isolated: set[str] = set()
         self._lent = bytearray(self.model.segment)
         self._running = False
+        self._pumps: list[Callable[[float], None]] = []
 
     @property
     def now(self) -> float:
@@ -354,6 +373,10 @@ class SimulatedWorld:
     def call_at(self, when: float, callback: Callable[[float], None]) -> Timer:
         """Call `callback(now)` at `when`, after everything that was asked for that time before."""
         return self._timers.call_at(when if when > self._now else self._now, callback)
+
+    def pump_soon(self, pump: Callable[[float], None]) -> None:
+        """Have an endpoint send what is queued by then, before anything else happens."""
+        self._pumps.append(pump)
 
     # Running
 
@@ -377,6 +400,10 @@ class SimulatedWorld:
 
     def _step(self, deadline: float) -> bool:
         """Do the one thing that is due next; False when nothing is due by the deadline."""
+        if self._pumps:
+            pumps, self._pumps = self._pumps, []
+            for pump in pumps:
+                pump(self._now)
         timers = self._timers
         first = timers.next_due
         if first is not None and first <= self._now and first <= deadline:
@@ -533,6 +560,7 @@ class SimulatedWorld:
         self._listeners.clear()
         self._services.clear()
         self._timers.clear()
+        self._pumps.clear()
 
 
 def _forget(endpoints: dict[int, SimulatedEndpoint], key: int) -> None:
