@@ -224,6 +224,7 @@ def test_a_cancel_reaches_its_own_channel_only(lab: Lab) -> None:
         wait=False,
     )
     check(second.echo(session, signed=True), specification=Status.SUCCESS)
+    lab.settle()
     check.that(notify, "the request on the first channel", notify.exchange.done, specification=False)
     notify.cancel()
     check(notify.wait(), specification=Status.CANCELLED)

@@ -502,6 +502,7 @@ def test_the_contender_is_lost(lab: Lab) -> None:
     contest.holder.wait_oplock_break().required()
     attempt.wait_pending()
     contest.rival.connection.abort()
+    lab.settle()
     check(contest.file.acknowledge_oplock(II), specification=Status.SUCCESS)
     contest.file.close().required()
     last = lab.eventually(
