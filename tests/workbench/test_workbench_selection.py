@@ -12,6 +12,7 @@ from smbtorture_py.conformance.case import Disturbance, Turns, case, case_of
 from smbtorture_py.conformance.catalogue import Level, shipped
 from smbtorture_py.conformance.collection import collect
 from smbtorture_py.results.exit_codes import ExitCode
+from smbtorture_py.results.outcome import Outcome
 from smbtorture_py.results.records import read
 from smbtorture_py.selection import Selection, SelectionError, Shard, parse_level, smoke, start_order
 
@@ -182,3 +183,31 @@ def test_pytest_and_the_command_line_agree(tmp_path, options, code):
             found = read(records)
             seen[name] = [(one.key, one.outcome, one.observations) for one in found.results]
     assert all(one == next(iter(seen.values())) for one in seen.values())
+
+
+def test_a_case_that_a_conftest_marks_goes_through_its_set_up(tmp_path):
+    (tmp_path / "test_own.py").write_text('''
+from smbtorture_py.conformance.case import case
+from smbtorture_py.conformance.checks import check
+from smbtorture_py.wire.status import Status
+
+@case("own.greeting", requirements=["SMB2-3.3.5.4-04"], variants={"number": [1, 2]})
+def test_greeting(lab, number):
+    """It is answered."""
+    check(lab.open_connection().negotiate(), specification=Status.SUCCESS)
+''')
+    (tmp_path / "conftest.py").write_text("""
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.key.endswith("=2"):
+            item.add_marker(pytest.mark.skip(reason="not today"))
+""")
+    records = tmp_path / "records.jsonl"
+    done = run(tmp_path, *COMMAND, "reference", "--suite", str(tmp_path), "--records", str(records))
+    assert "1 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert [(one.key, one.outcome) for one in read(records).results] == [
+        ("own.greeting/number=1", Outcome.PASS)
+    ]
+    assert done.returncode == ExitCode.INCOMPLETE
