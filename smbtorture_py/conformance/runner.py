@@ -195,7 +195,8 @@ def _answers(lab: Lab, to_a_user: bool) -> bool:
     """Tell whether the server still takes a new connection and negotiates on it, and answers who logs on.
 
     A server may hang where sessions end and begin, and negotiate all the same. Where nobody logs on the
-    plainest NEGOTIATE will do: a server answers it though it may not speak the dialect.
+    plainest NEGOTIATE of another client will do: a server answers it though it may not speak the dialect. Its
+    ClientGuid is nobody else's, because some servers forget what a client holds when a connection of it ends.
     """
     try:
         connection = lab.open_connection(0, name="afterwards")
@@ -204,7 +205,7 @@ def _answers(lab: Lab, to_a_user: bool) -> bool:
     if to_a_user:
         answers = connection.negotiate().arrived and connection.session_setup().actual is not NO_ANSWER
     else:
-        answers = connection.negotiate(dialect=Dialect.SMB_2_0_2).arrived
+        answers = connection.negotiate(dialect=Dialect.SMB_2_0_2, client_guid=lab.guid()).arrived
     connection.close()
     return answers
 
