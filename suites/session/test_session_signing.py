@@ -126,6 +126,7 @@ def test_an_unsigned_cancel_has_no_effect(lab: Lab) -> None:
     waiting.wait_pending()
     waiting.cancel(signed=False)
     check.alive(session)
+    lab.settle()
     # A server that answers the CANCEL itself uses the MessageId of the request that is pending.
     check.that(
         session,
