@@ -289,7 +289,7 @@ def run_command(
     arguments += ["--target", target, "-p", "no:cacheprovider", "-W", IGNORED_WARNING]
     # Cases use `check`, not assert: compiling them as pytest does by default costs a second a run.
     arguments += ["--assert=plain", "-p", "no:hypothesispytest", "-p", "no:logging", "--one-report"]
-    # They write from Python, if at all: to catch what is written to file descriptors costs another second.
+    # They log nothing, and write from Python, if at all: to catch more than that costs another second.
     arguments += ["--capture=sys"]
     arguments += ["-v"] if verbose else ["-q"]
     if not any(one.name == "smbtorture_py" for one in entry_points(group="pytest11")):

@@ -191,14 +191,18 @@ class SimulatedEndpoint(Endpoint):
 
     def _send_segment(self, segment: _Segment, now: float) -> None:
         self._in_flight += segment.size
-        taken, self._unacknowledged = self._unacknowledged, 0
+        taken = self._take_acknowledgment()
         self._world.call_at(self._arrival(now), lambda _now: self.peer.segment_arrived(segment, taken))
 
     def _send_acknowledgment(self) -> None:
-        taken, self._unacknowledged = self._unacknowledged, 0
+        taken = self._take_acknowledgment()
         self._world.call_at(
             self._world.now + self._delay(), lambda _now: self.peer.acknowledgment_arrived(taken)
         )
+
+    def _take_acknowledgment(self) -> int:
+        taken, self._unacknowledged = self._unacknowledged, 0
+        return taken
 
     def _send_fin(self, now: float) -> None:
         self._fin_sent = True
@@ -404,18 +408,18 @@ class SimulatedWorld:
             pumps, self._pumps = self._pumps, []
             for pump in pumps:
                 pump(self._now)
-        timers = self._timers
-        first = timers.next_due
-        if first is not None and first <= self._now and first <= deadline:
-            timers.make_first(self._now)
-            return True
-        # Only where time is about to move can a service be due before the next event.
-        service, due = self._next_tick()
+        first = self._timers.next_due
+        service: Service | None = None
+        due: float | None = None
+        if first is None or first > self._now:
+            # Only where time is about to move can a service be due before the next event.
+            service, due = self._next_tick()
         if first is not None and (due is None or first <= due):
             if first > deadline:
                 return False
-            self._now = first
-            timers.make_first(first)
+            if first > self._now:
+                self._now = first
+            self._timers.take_first().make(self._now)
             return True
         if service is None or due is None or due > deadline:
             return False

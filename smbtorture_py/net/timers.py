@@ -58,17 +58,13 @@ class TimerQueue:
     def next_due(self) -> float | None:
         """When the first call is due, or None."""
         heap = self._heap
-        while heap:
-            when, _, call = heap[0]
-            # Asked before every step: a property would be a third of the cost.
-            if call._callback is not None:
-                return when
+        while heap and not heap[0][2].pending:
             heappop(heap)
-        return None
+        return heap[0][0] if heap else None
 
-    def make_first(self, now: float) -> None:
-        """Make the call that `next_due` has just told of; raises IndexError where there is none."""
-        heappop(self._heap)[2].make(now)
+    def take_first(self) -> ScheduledCall:
+        """Take the call that `next_due` has just told of; raises IndexError where there is none."""
+        return heappop(self._heap)[2]
 
     def pop(self, until: float, last: int | None = None) -> tuple[float, ScheduledCall] | None:
         """Take the first call due by `until` and added no later than number `last`; None without one."""

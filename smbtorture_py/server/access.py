@@ -31,7 +31,6 @@ _GENERIC: Final = (
     (AccessMask.GENERIC_WRITE, GENERIC_WRITE_ACCESS),
     (AccessMask.GENERIC_EXECUTE, GENERIC_EXECUTE_ACCESS),
 )
-_ANY_GENERIC: Final = sum(int(generic) for generic, _ in _GENERIC)
 
 
 def is_stat_access(access: int) -> bool:
@@ -41,8 +40,6 @@ def is_stat_access(access: int) -> bool:
 
 def map_generic(access: int) -> int:
     """Replace the generic rights of a mask by those of a file they stand for."""
-    if not access & _ANY_GENERIC:
-        return access
     for generic, rights in _GENERIC:
         if access & generic:
             access = access & ~int(generic) | rights

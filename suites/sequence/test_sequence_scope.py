@@ -41,7 +41,6 @@ ENDS = (
 )
 """Every way to lose a channel, noticed or not."""
 
-
 MANY = 40
 ACCESS = AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | AccessMask.DELETE
 SHARED = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
