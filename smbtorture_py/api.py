@@ -150,7 +150,7 @@ class PromptLab(Lab):
         if close is None:
             return
         try:
-            if self.target.needs_cleaning and self.created:
+            if self.target.outlives_a_case and self.created:
                 with suppress(CaseStop, Unreachable):
                     self.clean_up()
             self.finish()
@@ -214,7 +214,7 @@ def lab_at(
         shares=roles if isinstance(roles, Mapping) else {},
         directory=directory,
         deadline_scale=deadline_scale,
-        needs_cleaning=True,
+        outlives_a_case=True,
     )
     return _placed(RemoteBench(target).place(used), _nothing)
 

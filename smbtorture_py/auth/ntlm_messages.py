@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Final, Self
 
+from smbtorture_py.wire.codec import quick
+
 
 class TokenError(ValueError):
     """A token that is not what it should be; never leaves a `step()`."""
@@ -23,6 +25,7 @@ class MessageType(IntEnum):
     AUTHENTICATE = 3
 
 
+@quick
 class NegotiateFlags(IntFlag):
     """NEGOTIATE flags ([MS-NLMP] 2.2.2.5)."""
 
@@ -67,6 +70,7 @@ class AvId(IntEnum):
     CHANNEL_BINDINGS = 10
 
 
+@quick
 class AvFlags(IntFlag):
     """Value of MsvAvFlags ([MS-NLMP] 2.2.2.1)."""
 

@@ -110,8 +110,8 @@ class Target:
     deadline_scale: float = 1.0
     break_timeout: float = 35.0
     allows_disruption: bool = False
-    needs_cleaning: bool = False
-    """What cases create stays when the run is over, so each case removes its own."""
+    outlives_a_case: bool = False
+    """The server goes on: each case removes what it created, and must leave a server that still answers."""
 
     def lacks(self, needs: tuple[Need, ...]) -> list[Need]:
         """Return the needs that this target does not meet."""

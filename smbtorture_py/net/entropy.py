@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Sequence
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from random import Random
 from typing import Final, TypeVar
 
@@ -14,8 +13,9 @@ from smbtorture_py.net.core import Entropy
 T = TypeVar("T")
 
 SEED_BITS: Final = 63
-_BLOCK: Final = 32
-"""Bytes of one HMAC-SHA256 output."""
+_BLOCK: Final = 64
+"""Bytes of one BLAKE2b output."""
+_SEED_OF_CHOICES: Final = 32
 _DECISION_BITS: Final = 64
 
 
@@ -35,7 +35,7 @@ def _key(seed: int, names: Sequence[str]) -> bytes:
 
 
 def seeded(seed: int, *names: str) -> Entropy:
-    """Return the stream of `seed` and `names`: HMAC-SHA256 over a counter, independent of every other stream.
+    """Return the stream of `seed` and `names`: keyed BLAKE2b over a counter, independent of all others.
 
     How the bytes are fetched does not matter: two calls for 8 bytes give what one call for 16 gives.
     """
@@ -50,7 +50,7 @@ def seeded(seed: int, *names: str) -> Entropy:
         blocks = [rest]
         available = len(rest)
         while available < count:
-            blocks.append(hmac.digest(key, counter.to_bytes(8, "big"), "sha256"))
+            blocks.append(blake2b(counter.to_bytes(8, "big"), key=key).digest())
             counter += 1
             available += _BLOCK
         data = b"".join(blocks)
@@ -66,7 +66,7 @@ class Choices:
     __slots__ = ("_random",)
 
     def __init__(self, entropy: Entropy) -> None:
-        self._random = Random(entropy(_BLOCK))
+        self._random = Random(entropy(_SEED_OF_CHOICES))
 
     def fraction(self) -> float:
         """Return a number from 0 (included) to 1 (excluded)."""

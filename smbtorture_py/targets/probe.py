@@ -51,7 +51,7 @@ def probe(target: Target, world: World | None = None, *, quick: bool = False) ->
         if quick:
             _require_a_logon(connection)
         found = Probe() if quick else _look(lab, connection)
-        if lab.target.needs_cleaning and lab.created:
+        if lab.target.outlives_a_case and lab.created:
             with suppress(CaseStop, Unreachable):
                 lab.clean_up()
         lab.finish()

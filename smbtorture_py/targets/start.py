@@ -231,7 +231,7 @@ def external_target(selected: Selected, model: ExternalModel, environment: Mappi
         deadline_scale=model.deadline_scale,
         break_timeout=model.break_timeout,
         allows_disruption=model.allow_disruptive,
-        needs_cleaning=True,
+        outlives_a_case=True,
     )
 
 

@@ -23,6 +23,7 @@ from smbtorture_py.wire.codec import (
     decode_text,
     encode_text,
     members,
+    quick,
 )
 from smbtorture_py.wire.create_contexts import CreateContext, decode_list, encode_list
 
@@ -46,6 +47,7 @@ class ImpersonationLevel(IntEnum):
     DELEGATE = 3
 
 
+@quick
 class AccessMask(IntFlag):
     """Access rights of files, pipes, printers and directories ([MS-SMB2] 2.2.13.1.1, 2.2.13.1.2)."""
 
@@ -76,6 +78,7 @@ class AccessMask(IntFlag):
     GENERIC_READ = 0x80000000
 
 
+@quick
 class ShareAccess(IntFlag):
     """What other opens of the same file may do, FILE_SHARE_* ([MS-SMB2] 2.2.13)."""
 
@@ -96,6 +99,7 @@ class CreateDisposition(IntEnum):
     OVERWRITE_IF = 5
 
 
+@quick
 class CreateOptions(IntFlag):
     """Options of creating or opening, FILE_* ([MS-SMB2] 2.2.13)."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final, Self
 
-from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Buffer, Finding, Findings, FlagCache, auto
+from smbtorture_py.wire.codec import AUTO, HEADER_SIZE, Buffer, Finding, Findings, FlagCache, auto, quick
 
 
 class Command(IntEnum):
@@ -36,6 +36,7 @@ class Command(IntEnum):
     SERVER_TO_CLIENT_NOTIFICATION = 0x0013
 
 
+@quick
 class HeaderFlags(IntFlag):
     """Flags of the packet header ([MS-SMB2] 2.2.1.2)."""
 

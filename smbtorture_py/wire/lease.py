@@ -6,7 +6,10 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import Final
 
+from smbtorture_py.wire.codec import quick
 
+
+@quick
 class LeaseState(IntFlag):
     """What a lease lets its owner cache ([MS-SMB2] 2.2.13.2.8)."""
 
@@ -28,6 +31,7 @@ _LETTERS: Final = (
 )
 
 
+@quick
 class LeaseFlags(IntFlag):
     """Flags of a lease in a create context ([MS-SMB2] 2.2.13.2.10, 2.2.14.2.11)."""
 

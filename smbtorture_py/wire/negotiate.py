@@ -20,6 +20,7 @@ from smbtorture_py.wire.codec import (
     check_zero,
     cut,
     members,
+    quick,
 )
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext, decode_list, encode_list
 
@@ -36,6 +37,7 @@ class Dialect(IntEnum):
     """Answer to an SMB1 negotiate that offers «SMB 2.???»: a second, SMB2 negotiate is to follow."""
 
 
+@quick
 class SecurityMode(IntFlag):
     """SecurityMode of NEGOTIATE and SESSION_SETUP ([MS-SMB2] 2.2.3, 2.2.5)."""
 
@@ -44,6 +46,7 @@ class SecurityMode(IntFlag):
     SIGNING_REQUIRED = 0x0002
 
 
+@quick
 class Capabilities(IntFlag):
     """Global capabilities of a client or server, SMB2_GLOBAL_CAP_* ([MS-SMB2] 2.2.3, 2.2.4, 2.2.5)."""
 

@@ -18,10 +18,12 @@ from smbtorture_py.wire.codec import (
     auto,
     check_zero,
     cut,
+    quick,
 )
 from smbtorture_py.wire.negotiate import CAPABILITIES, SECURITY_MODES, Capabilities, SecurityMode
 
 
+@quick
 class SessionSetupFlags(IntFlag):
     """Flags of a SESSION_SETUP request ([MS-SMB2] 2.2.5)."""
 
@@ -29,6 +31,7 @@ class SessionSetupFlags(IntFlag):
     BINDING = 0x01
 
 
+@quick
 class SessionFlags(IntFlag):
     """SessionFlags of a SESSION_SETUP response ([MS-SMB2] 2.2.6)."""
 

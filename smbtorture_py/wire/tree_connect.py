@@ -22,12 +22,14 @@ from smbtorture_py.wire.codec import (
     decode_text,
     encode_text,
     members,
+    quick,
 )
 from smbtorture_py.wire.create import ACCESS_MASKS, AccessMask
 from smbtorture_py.wire.negotiate import decode_negotiate_contexts
 from smbtorture_py.wire.negotiate_contexts import NegotiateContext, encode_list
 
 
+@quick
 class TreeConnectFlags(IntFlag):
     """Flags of a TREE_CONNECT request of dialect 3.1.1 ([MS-SMB2] 2.2.9)."""
 
@@ -52,6 +54,7 @@ class ShareType(IntEnum):
     PRINT = 0x03
 
 
+@quick
 class ShareFlags(IntFlag):
     """Properties of a share, SMB2_SHAREFLAG_* ([MS-SMB2] 2.2.10).
 
@@ -79,6 +82,7 @@ class ShareFlags(IntFlag):
     ISOLATED_TRANSPORT = 0x00200000
 
 
+@quick
 class ShareCapabilities(IntFlag):
     """Capabilities of a share, SMB2_SHARE_CAP_* ([MS-SMB2] 2.2.10)."""
 

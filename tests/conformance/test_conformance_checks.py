@@ -155,9 +155,9 @@ def test_a_case_cleans_up_where_files_would_stay():
     body.__doc__ = "It does."
     made = case_of(case("test.case", requirements=[MUST])(body))
     bench = reference_bench("reference", "specification", (), None, 7)
-    for cleaning, left in ((False, Status.SUCCESS), (True, Status.OBJECT_NAME_NOT_FOUND)):
+    for outlives, left in ((False, Status.SUCCESS), (True, Status.OBJECT_NAME_NOT_FOUND)):
         with bench.place(7) as (world, target):
-            target = replace(target, needs_cleaning=cleaning)
+            target = replace(target, outlives_a_case=outlives)
             assert run_case(made, made.variants[0], world, target, 7).outcome is Outcome.PASS
             lab = Lab(case=made, variant=made.variants[0], world=world, target=target, catalogue=shipped())
             answer = lab.logon().tree().create(lab.name("folder"), create_disposition=CreateDisposition.OPEN)

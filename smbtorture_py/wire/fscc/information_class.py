@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
+from smbtorture_py.wire.codec import quick
+
 
 class InfoType(IntEnum):
     """InfoType of QUERY_INFO and SET_INFO ([MS-SMB2] 2.2.37)."""
@@ -88,6 +90,7 @@ class FsInformationClass(IntEnum):
     FILE_FS_SECTOR_SIZE_INFORMATION = 11
 
 
+@quick
 class FileAttributes(IntFlag):
     """File attributes ([MS-FSCC] 2.6)."""
 
