@@ -96,6 +96,9 @@ class Chain:
             for response in responses:
                 if response.reply.after is not None:
                     response.reply.after(now)
+        if self.position == len(self.requests) and all(request.is_done for request in self.requests):
+            # They know their chain: without this, every message stays until the garbage collector comes.
+            self.requests.clear()
 
     def resume(self, request: Request, reply: Reply, now: float) -> None:
         """Take the final reply of a request that was pending, and go on with what waited for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from smbtorture_py.server.storage import (
@@ -130,7 +131,10 @@ class MemoryStorage:
         self._serial_number = serial_number
         self._creation_time = now
         self._next_file_id = FIRST_FILE_ID
-        self._root = self._new_node(ROOT_FILE_ID, True, 0, now)
+
+    @cached_property
+    def _root(self) -> MemoryNode:
+        return self._new_node(ROOT_FILE_ID, True, 0, self._creation_time)
 
     @property
     def supports_streams(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from smbtorture_py.auth.accounts import Account as ServerAccount
@@ -199,7 +200,7 @@ class ReferenceSetup:
             ],
             interfaces=[
                 *map(_configured, declared_interfaces(addresses)),
-                NetworkInterface(0, ip_address(UNLISTED_ADDRESS)),
+                NetworkInterface(0, _parsed(UNLISTED_ADDRESS)),
             ],
             minimum_dialect=DIALECTS[self.settings.min_dialect],
             maximum_dialect=DIALECTS[self.settings.max_dialect],
@@ -418,5 +419,11 @@ def declared_interfaces(addresses: tuple[Address, ...]) -> tuple[DeclaredInterfa
 
 def _configured(declared: DeclaredInterface) -> NetworkInterface:
     return NetworkInterface(
-        declared.interface, ip_address(declared.address), declared.link_speed, declared.rss, declared.rdma
+        declared.interface, _parsed(declared.address), declared.link_speed, declared.rss, declared.rdma
     )
+
+
+@lru_cache(maxsize=64)
+def _parsed(address: str) -> IPv4Address | IPv6Address:
+    """Each simulated server asks anew for the same few addresses."""
+    return ip_address(address)
