@@ -192,17 +192,16 @@ class Executor:
             self._server_is_gone = False
         slow = SLOW_FACTOR if case.slow else 1
         limit = self.options.case_limit * self.bench.target.deadline_scale * slow
-        seed = self._seed(attempt)
         try:
-            with self._turn(case, variant), at_most(limit), self.bench.place(seed) as (world, target):
-                result = run_case(case, variant, world, target, seed, self.catalogue)
+            with self._turn(case, variant), at_most(limit):
+                result = self._result(case, variant, attempt)
         except OutOfTime:
             reason = f"the case was still running after {limit:g} s of real time and was ended"
             return self.without_result(case, variant, Outcome.ERROR, reason, attempt=attempt)
         if self.bench.is_shared and self.worker:
             self._server_is_gone = result.outcome is Outcome.CRASH
         record = judged(replace(self._record(result), attempt=attempt), self.expectations)
-        if record.outcome in NEUTRAL and record.outcome is not Outcome.WARN:
+        if not _needs_evidence(record.outcome):
             return record
         if not result.capture and record.outcome is not Outcome.ERROR:
             return record
@@ -212,6 +211,23 @@ class Executor:
             folder, result, reproduce=record.reproduce, requirement=requirement, redact=self.options.redact
         )
         return replace(record, evidence=folder.relative_to(self.options.folder).as_posix())
+
+    def _result(self, case: Case, variant: Variant, attempt: int) -> CaseResult:
+        """Run a case. Where it can be repeated, nobody listens to the traffic before it is wanted."""
+        can_wait = self.bench.is_repeatable
+        first = self._result_once(case, variant, attempt, captures=not can_wait)
+        if not can_wait or not _needs_evidence(first.outcome):
+            return first
+        again = self._result_once(case, variant, attempt, captures=True)
+        if again.outcome is first.outcome:
+            return again
+        reason = f"{first.outcome} ({first.reason}), then {again.outcome} with the same seed: not repeatable"
+        return replace(again, outcome=Outcome.ERROR, reason=reason)
+
+    def _result_once(self, case: Case, variant: Variant, attempt: int, *, captures: bool) -> CaseResult:
+        seed = self._seed(attempt)
+        with self.bench.place(seed) as (world, target):
+            return run_case(case, variant, world, target, seed, self.catalogue, captures=captures)
 
     def _seed(self, attempt: int) -> int:
         """Return the seed of an attempt. What an earlier one has left on a server that outlives it must not
@@ -273,6 +289,11 @@ class Executor:
             worker=self.worker,
             reproduce=self._reproduce(key, result.seed),
         )
+
+
+def _needs_evidence(outcome: Outcome) -> bool:
+    """Tell whether the traffic of a case with this outcome is kept."""
+    return outcome is Outcome.WARN or outcome not in NEUTRAL
 
 
 @dataclass(slots=True)

@@ -64,11 +64,19 @@ class CaseResult:
 
 
 def run_case(
-    case: Case, variant: Variant, world: World, target: Target, seed: int, catalogue: Catalogue | None = None
+    case: Case,
+    variant: Variant,
+    world: World,
+    target: Target,
+    seed: int,
+    catalogue: Catalogue | None = None,
+    *,
+    captures: bool = True,
 ) -> CaseResult:
     """Run one case in one variant against a target that is up; never raises for what case or server do.
 
-    `seed` is the one `world` was made with; it goes into the result, for the line that reproduces it.
+    `seed` is the one `world` was made with; it goes into the result, for the line that reproduces it. Without
+    `captures` nobody listens to the traffic, and the result has none.
     """
     lacking = target.lacks(case.needs_of(variant))
     if lacking:
@@ -82,7 +90,8 @@ def run_case(
             seed=seed,
         )
     capture = Capture(CAPTURE_LIMIT)
-    world.taps.attach(capture)
+    if captures:
+        world.taps.attach(capture)
     started = world.now
     lab = Lab(case=case, variant=variant, world=world, target=target, catalogue=catalogue or shipped())
     outcome, reason = _execute(lab)
@@ -98,7 +107,8 @@ def run_case(
             f"the server no longer answers; before that: {reason or outcome.value}",
         )
     duration = world.now - started
-    world.taps.detach(capture)
+    if captures:
+        world.taps.detach(capture)
     _leave(lab)
     deciding = _deciding(lab.observations)
     return CaseResult(

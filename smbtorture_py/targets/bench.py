@@ -57,6 +57,10 @@ class Bench(Protocol):
     def is_shared(self) -> bool:
         """All cases meet the same server, so that one can disturb another."""
 
+    @property
+    def is_repeatable(self) -> bool:
+        """The same case with the same seed shows the same again, byte for byte."""
+
     def handover(self) -> Handover:
         """Return what `bench_from` makes the same bench of."""
 
@@ -112,6 +116,11 @@ class ReferenceBench:
         """Each case has a server of its own."""
         return False
 
+    @property
+    def is_repeatable(self) -> bool:
+        """The simulated network has no other chance than its seed."""
+        return self._hosts is None
+
     def handover(self) -> Handover:
         """Return what another process needs."""
         return {
@@ -155,6 +164,11 @@ class RemoteBench:
     def is_shared(self) -> bool:
         """There is one server."""
         return True
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Time and other processes play a part."""
+        return False
 
     def handover(self) -> Handover:
         """Return what another process needs; the way to control the server stays here."""
