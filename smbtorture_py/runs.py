@@ -221,8 +221,8 @@ class Executor:
         again = self._result_once(case, variant, attempt, captures=True)
         if again.outcome is first.outcome:
             return again
-        reason = f"{first.outcome} ({first.reason}), then {again.outcome} with the same seed: not repeatable"
-        return replace(again, outcome=Outcome.ERROR, reason=reason)
+        reason = f"{first.reason} ({again.outcome} when it was repeated for the traffic, with the same seed)"
+        return replace(first, reason=reason)
 
     def _result_once(self, case: Case, variant: Variant, attempt: int, *, captures: bool) -> CaseResult:
         seed = self._seed(attempt)
