@@ -73,7 +73,7 @@ def _reference(algorithm: SigningAlgorithm, key: bytes, message: bytes, nonce: b
 
 
 @pytest.mark.parametrize("algorithm", list(SigningAlgorithm))
-@pytest.mark.parametrize("size", [64, 65, 80, 128, 1000])
+@pytest.mark.parametrize("size", [64, 65, 80, 128, 1024, 1025, 5000])
 def test_parts_sign_like_the_joined_message(algorithm: SigningAlgorithm, size: int) -> None:
     rng = random.Random(size)
     key, message = rng.randbytes(16), _message(rng, size)
