@@ -53,7 +53,7 @@ class NetworkModel:
     """Seconds that the seed may add to it, per segment; segments never overtake each other."""
     segment: int = 65536
     """Bytes of the largest segment."""
-    split: float = 0.25
+    split: float = 0.125
     """The part of segments that is cut at a seeded place, often a very early one: framing is exercised so."""
     receive_buffer: int = 262144
     """Bytes a side takes in before anybody reads them."""
