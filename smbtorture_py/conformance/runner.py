@@ -210,7 +210,8 @@ def _still_answers(lab: Lab, outcome: Outcome) -> bool:
     brings it down is an error of the case already, and no other case comes after this one.
     """
     may_hang = outcome in _MAY_HIDE_A_HANG
-    if not may_hang and not (outcome in _MAY_HIDE_A_CRASH and lab.target.outlives_a_case):
+    may_be_down = outcome in _MAY_HIDE_A_CRASH and lab.target.outlives_a_case
+    if not (may_hang or may_be_down):
         return True
     try:
         connection = lab.open_connection(0, name="afterwards")

@@ -82,7 +82,7 @@ def compute_signature(
         return cmac.finalize()
     if algorithm == SigningAlgorithm.AES_GMAC:
         nonce = gmac_nonce(message_id, is_server=is_server, is_cancel=is_cancel)
-        aes = algorithms.AES128(key)
+        aes = algorithms.AES128(key)  # refuses a key that AESGCM would take for AES-192 or AES-256
         if sum(map(len, parts)) <= _SMALL:
             return AESGCM(key).encrypt(nonce, b"", b"".join(signed))
         gmac = Cipher(aes, modes.GCM(nonce)).encryptor()

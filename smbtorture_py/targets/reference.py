@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final
 
 from smbtorture_py.auth.accounts import Account as ServerAccount
@@ -23,6 +23,7 @@ from smbtorture_py.storage.memory import MemoryStorage
 from smbtorture_py.storage.persistent_state import MemoryPersistentState
 from smbtorture_py.targets.model import DIALECTS, ServerSettings
 from smbtorture_py.wire.filetime import to_filetime
+from smbtorture_py.wire.ioctl_payloads.network_interface_info import IpAddress
 from smbtorture_py.wire.negotiate import Dialect
 
 SIMULATED_ADDRESSES: Final = (Address("192.0.2.1", 445), Address("192.0.2.2", 445))
@@ -424,6 +425,6 @@ def _configured(declared: DeclaredInterface) -> NetworkInterface:
 
 
 @lru_cache(maxsize=64)
-def _parsed(address: str) -> IPv4Address | IPv6Address:
+def _parsed(address: str) -> IpAddress:
     """Each simulated server asks anew for the same few addresses."""
     return ip_address(address)

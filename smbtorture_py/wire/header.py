@@ -66,7 +66,7 @@ _SYNC = struct.Struct("<4sHHIHHIIQIIQ16s")
 _ASYNC = struct.Struct("<4sHHIHHIIQQQ16s")
 _CHANNEL_SEQUENCE_MASK: Final = 0xFFFF
 _ASYNC_BIT: Final = int(HeaderFlags.ASYNC_COMMAND)
-"""A plain integer: `&` with an IntFlag costs as much as all the rest of decoding a header."""
+"""A plain integer: `&` with an IntFlag would look up a member that nobody wants."""
 
 
 @dataclass(slots=True)
